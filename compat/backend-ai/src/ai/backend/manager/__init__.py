@@ -1,0 +1,1 @@
+"""The import path `ai.backend.manager`, answered by Tenantry."""

@@ -1,0 +1,1 @@
+"""The services that Tenantry stands in for."""

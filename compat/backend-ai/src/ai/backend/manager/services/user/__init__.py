@@ -1,0 +1,1 @@
+"""The user service: actions, types, service and processors of Tenantry."""

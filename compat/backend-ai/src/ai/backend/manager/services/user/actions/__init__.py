@@ -1,0 +1,1 @@
+"""One module an operation, as code written for Backend.AI imports them."""

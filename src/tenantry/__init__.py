@@ -1,0 +1,1 @@
+"""Tenantry: the account system for multi-tenant data and compute platforms."""

@@ -1,0 +1,61 @@
+"""What can be asked about being logged in."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from tenantry.kernel.action import Action, Audience, Record, SecretText
+from tenantry.users.actions import Done
+from tenantry.users.model import UserData
+
+
+class AuthenticationResult(Record, frozen=True, kw_only=True):
+    """A login that succeeded, or one that was refused, always with the same words.
+
+    ``session_token`` is shown here only; the server keeps a digest.
+    """
+
+    success: bool
+    user: UserData | None = None
+    session_token: SecretText | None = None
+    expires_at: datetime | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+
+
+class AuthenticateAction(Action[AuthenticationResult], frozen=True):
+    """Log in with username (or email) and password.
+
+    A refusal is returned, or raised as InvalidCredentials with ``raise_on_failure``.
+    AuthenticationError otherwise means that no verdict was possible and a retry makes sense.
+    """
+
+    tag: ClassVar[str] = "login"
+    audience: ClassVar[Audience] = Audience.EVERYONE
+    username: str
+    password: SecretText
+    raise_on_failure: bool = False
+
+    def target(self) -> str | None:
+        return str(self.username)[:256]
+
+
+class EndOwnSessionAction(Action[Done], frozen=True):
+    """Log out: end the session that asks."""
+
+    tag: ClassVar[str] = "logout"
+    audience: ClassVar[Audience] = Audience.AUTHENTICATED
+
+
+class WhoAmI(Record, frozen=True):
+    """Who the session belongs to. ``only`` lists what it is limited to, if it is."""
+
+    user: UserData
+    only: list[str] | None = None
+
+
+class WhoAmIAction(Action[WhoAmI], frozen=True):
+    """Show who is logged in."""
+
+    tag: ClassVar[str] = "whoami"
+    audience: ClassVar[Audience] = Audience.AUTHENTICATED
+    reads: ClassVar[bool] = True

@@ -1,0 +1,139 @@
+"""How one environment variable is read: from itself or from a file, into a value of a type.
+
+A parser raises ValueError with what it expects. It never repeats what it got, which may be secret.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tenantry.errors import ConfigurationError
+
+PREFIX = "TENANTRY_"
+MASK = "***"
+
+Network = IPv4Network | IPv6Network
+
+
+def read_variable(environ: Mapping[str, str], name: str) -> str | None:
+    """The value of `TENANTRY_<name>`, or the content of the file `TENANTRY_<name>_FILE` names.
+
+    One newline at the end of the file is not part of the value.
+    """
+    variable, pointer = PREFIX + name, f"{PREFIX}{name}_FILE"
+    if pointer not in environ:
+        return environ.get(variable)
+    if variable in environ:
+        raise ConfigurationError(f"{variable} and {pointer} are both set: keep one of them.")
+    try:
+        content = Path(environ[pointer]).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            f"{pointer} names a file that cannot be read: {error.strerror}."
+        ) from None
+    except ValueError:
+        raise ConfigurationError(f"{pointer} names a file that is not text in UTF-8.") from None
+    return content.removesuffix("\n").removesuffix("\r")
+
+
+def text(value: str) -> str:
+    return value
+
+
+def word(value: str) -> str:
+    if re.search(r"\s", value):
+        raise ValueError("a name without spaces")
+    return value
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """A parser of whole numbers in a range, both ends included."""
+
+    def parse(value: str) -> int:
+        # int() would take "1_000", " 7 " and the digits of other scripts as well.
+        if not re.fullmatch(r"[0-9]{1,12}", value) or not least <= int(value) <= most:
+            raise ValueError(f"a whole number from {least} to {most}")
+        return int(value)
+
+    return parse
+
+
+def seconds(least: float, most: float) -> Callable[[str], float]:
+    """A parser of seconds in a range, with or without a fraction."""
+
+    def parse(value: str) -> float:
+        number = re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", value)
+        if not number or not least <= float(value) <= most:
+            raise ValueError(f"seconds from {least:g} to {most:g}, such as 2 or 0.5")
+        return float(value)
+
+    return parse
+
+
+def folder(value: str) -> Path:
+    # Only a shell expands "~"; taken literally it makes a folder of that name.
+    if value.startswith("~"):
+        raise ValueError("a path written out, without ~")
+    return Path(value)
+
+
+def choice(*allowed: str) -> Callable[[str], str]:
+    """A parser of one of a few words, in any case."""
+
+    def parse(value: str) -> str:
+        if value.lower() not in allowed:
+            raise ValueError("one of " + ", ".join(allowed))
+        return value.lower()
+
+    return parse
+
+
+def postgres_url(value: str) -> str:
+    if not re.match(r"postgres(ql)?://.", value) or re.search(r"\s", value):
+        raise ValueError("postgresql://user:password@host[:port][,host[:port]...]/database")
+    return value
+
+
+def valkey_url(value: str) -> str:
+    if not re.match(r"(valkeys?|rediss?|unix)://.", value) or re.search(r"\s", value):
+        raise ValueError("valkey://host:port/0, valkeys://host:port/0 or unix:///path/of/socket")
+    return value
+
+
+def web_url(value: str) -> str:
+    """An absolute address without a query; the slash at its end goes."""
+    expected = "an absolute address such as https://accounts.example.org"
+    try:
+        parts = urlsplit(value)
+        port_fits = parts.port is None or parts.port > 0
+    except ValueError:
+        raise ValueError(expected) from None
+    extra = re.search(r"[\s@?#]", value)
+    if not port_fits or extra or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(expected)
+    return value.rstrip("/")
+
+
+def networks(value: str) -> tuple[Network, ...]:
+    """Addresses and networks; one that takes in everybody would let anyone forge an address."""
+    expected = "addresses or networks with commas between, such as 10.0.0.0/8,192.0.2.7"
+    found: list[Network] = []
+    for part in value.split(","):
+        if not value.strip():
+            break
+        try:
+            network = ip_network(part.strip())
+        except ValueError:
+            raise ValueError(f"{expected}; * is refused") from None
+        if network.prefixlen == 0:
+            raise ValueError(f"{expected}; a network of all addresses is refused")
+        found.append(network)
+    return tuple(found)
+
+
+def mask_url(url: str) -> str:
+    """The address with its password replaced, for logs and error messages."""
+    url = re.sub(r"(://[^:@/]*:).*@", rf"\1{MASK}@", url)
+    return re.sub(r"([?&](?:ssl)?password=)[^&]*", rf"\1{MASK}", url)

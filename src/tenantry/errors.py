@@ -1,0 +1,182 @@
+"""Every error that Tenantry raises, in one tree.
+
+    TenantryError                     code, message, field, data; the docstring is the default message
+    ├── AccountError                  an invalid request or state
+    │   ├── InvalidInput              one or more fields are wrong; ``violations`` names each
+    │   │   ├── UserCreationBadRequest
+    │   │   ├── UserModificationBadRequest
+    │   │   └── PasswordRejected
+    │   ├── UserNotFound · TenantNotFound · SessionNotFound
+    │   ├── UserConflict              ``field`` names what is taken
+    │   ├── VersionConflict           somebody else changed it first
+    │   └── StateConflict             the state forbids it now
+    │       └── LastAdministrator
+    ├── AuthenticationError           the caller's own login failed, or no verdict was possible
+    │   ├── InvalidCredentials · NotAuthenticated
+    │   └── Overloaded
+    ├── PermissionError               the actor lacks the right; also Python's builtin
+    ├── ConnectionError               server or database out of reach; also Python's builtin
+    │   └── TransactionConflict
+    └── ConfigurationError            the installation is set up wrongly
+
+Nothing secret is ever put into a message, a field or ``data``.
+"""
+
+import builtins
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+
+class TenantryError(Exception):
+    """Something went wrong in the account system."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str = "", *, field: str | None = None, **data: object) -> None:
+        self.message = message or (type(self).__doc__ or "").strip().splitlines()[0]
+        self.field = field
+        self.data = data
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class AccountError(TenantryError):
+    """The request is invalid, or the state forbids it."""
+
+    code = "account_error"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken rule: the field's name (dotted for nested ones), a stable code, a sentence."""
+
+    field: str
+    code: str
+    message: str
+
+
+class InvalidInput(AccountError):
+    """A field of the request is invalid."""
+
+    code = "invalid_input"
+
+    def __init__(self, violations: Sequence[Violation]) -> None:
+        self.violations = tuple(violations)
+        message = "; ".join(f"{v.field}: {v.message}" for v in self.violations)
+        super().__init__(message, field=self.violations[0].field if self.violations else None)
+
+    @classmethod
+    def of(cls, field: str, code: str, message: str) -> Self:
+        """The error for a single broken rule."""
+        return cls([Violation(field, code, message)])
+
+
+class UserCreationBadRequest(InvalidInput):
+    """The user cannot be created as asked."""
+
+    code = "user_creation_bad_request"
+
+
+class UserModificationBadRequest(InvalidInput):
+    """The user cannot be modified as asked."""
+
+    code = "user_modification_bad_request"
+
+
+class PasswordRejected(InvalidInput):
+    """The password breaks the password policy."""
+
+    code = "password_rejected"
+
+
+class UserNotFound(AccountError):
+    """There is no such user."""
+
+    code = "user_not_found"
+
+
+class TenantNotFound(AccountError):
+    """There is no such tenant."""
+
+    code = "tenant_not_found"
+
+
+class SessionNotFound(AccountError):
+    """There is no such session."""
+
+    code = "session_not_found"
+
+
+class UserConflict(AccountError):
+    """Another user has this name or address already."""
+
+    code = "user_conflict"
+
+
+class VersionConflict(AccountError):
+    """It was changed by somebody else in the meantime; read it again and repeat the change."""
+
+    code = "version_conflict"
+
+
+class StateConflict(AccountError):
+    """The present state forbids this."""
+
+    code = "state_conflict"
+
+
+class LastAdministrator(StateConflict):
+    """The last active administrator must stay."""
+
+    code = "last_administrator"
+
+
+class AuthenticationError(TenantryError):
+    """The login failed, or no verdict was possible."""
+
+    code = "authentication_error"
+
+
+class InvalidCredentials(AuthenticationError):
+    """The username or the password is wrong, or the account cannot log in now."""
+
+    code = "invalid_credentials"
+
+
+class NotAuthenticated(AuthenticationError):
+    """A valid session is needed for this."""
+
+    code = "not_authenticated"
+
+
+class Overloaded(AuthenticationError):
+    """Too many logins wait already; try again shortly."""
+
+    code = "overloaded"
+
+
+class PermissionError(TenantryError, builtins.PermissionError):
+    """The actor lacks the permission for this."""
+
+    code = "permission_denied"
+
+
+class ConnectionError(TenantryError, builtins.ConnectionError):
+    """The server or its database cannot be reached now; try again shortly."""
+
+    code = "unavailable"
+
+
+class TransactionConflict(ConnectionError):
+    """Concurrent changes kept colliding; try again."""
+
+    code = "transaction_conflict"
+
+
+class ConfigurationError(TenantryError):
+    """The installation is set up wrongly."""
+
+    code = "configuration_error"

@@ -1,0 +1,1 @@
+"""The kernel runs any action and knows no noun of the business."""

@@ -1,0 +1,75 @@
+"""What services and repositories know of a database: transactions, and nothing of a driver."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+from tenantry.kernel.action import Note
+
+Row = Mapping[str, Any]  # Any: columns have types of their own
+
+
+class Statement(str):
+    """A piece of static SQL with a name and a purpose; a test PREPAREs every one."""
+
+    name: str
+    purpose: str
+    __slots__ = ("name", "purpose")
+
+    def __new__(cls, name: str, purpose: str, sql: str) -> "Statement":
+        statement = super().__new__(cls, sql)
+        statement.name = name
+        statement.purpose = purpose
+        return statement
+
+
+class Transaction(Protocol):
+    """Statements that become true together. Raises ConnectionError when the database is away.
+
+    A broken constraint is raised as ConstraintViolation, a lost race as TransactionConflict.
+    """
+
+    async def execute(self, statement: str, *arguments: object) -> int:
+        """Run it; the number of rows that it touched."""
+
+    async def fetch(self, statement: str, *arguments: object) -> Sequence[Row]:
+        """All rows."""
+
+    async def fetchrow(self, statement: str, *arguments: object) -> Row | None:
+        """The first row, or None."""
+
+    async def fetchval(self, statement: str, *arguments: object) -> Any:
+        """The first column of the first row, or None."""
+
+    def note(self, note: Note) -> None:
+        """Have an audit entry written as the last act of this transaction.
+
+        Without any note a changing action gets one that names its target as the actor gave it.
+        """
+
+    def after_commit(self, effect: Callable[[], Awaitable[None]]) -> None:
+        """Run this once the commit has succeeded; never when it is rolled back."""
+
+
+class Database(Protocol):
+    """Gives out transactions. One action opens one, in its service."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """Commit at the end of the block, after the run's audit entry; roll back on an error."""
+
+    def autocommit(self) -> AbstractAsyncContextManager[Transaction]:
+        """For reads, and single statements that stand alone; writes no audit entry."""
+
+
+class ConstraintViolation(Exception):
+    """A constraint of the schema was broken; the repository says what that means."""
+
+    def __init__(self, constraint: str, kind: str) -> None:
+        self.constraint = constraint
+        self.kind = kind
+        super().__init__(f"{kind}: {constraint}")
+
+
+def columns(rows: Iterable[Sequence[object]], width: int) -> list[list[object]]:
+    """Rows turned into columns, as ``unnest`` wants them; ``width`` empty ones for no rows."""
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]

@@ -1,0 +1,1 @@
+"""Lockout: attempts are counted before a credential is verified."""

@@ -1,0 +1,1 @@
+"""Passwords: policy and the hashing port."""

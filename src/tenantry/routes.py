@@ -1,0 +1,14 @@
+"""The table of all routes, collected from the slices; light enough for clients to import."""
+
+from tenantry.audit.routes import ROUTES as AUDIT
+from tenantry.auth.routes import ROUTES as AUTH
+from tenantry.users.routes import ROUTES as USERS
+from tenantry.wire import Wire
+
+API = "/api/v1"
+ROUTES = (*AUTH, *USERS, *AUDIT)
+
+
+def wire() -> Wire:
+    """All bindings."""
+    return Wire(ROUTES)

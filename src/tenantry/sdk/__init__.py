@@ -1,0 +1,1 @@
+"""The client: the same actions from another process."""

@@ -1,0 +1,1 @@
+"""Sessions: logins and their bearer tokens."""

@@ -1,0 +1,292 @@
+"""Every environment variable of the server, in one place: its type, range, default and meaning.
+
+`docs/reference/settings.md` has a row for each; a test compares the two. Reading is pure: the
+mapping that is handed in, and the files that `TENANTRY_..._FILE` variables name.
+"""
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from tenantry.environment import (
+    MASK,
+    PREFIX,
+    Network,
+    choice,
+    folder,
+    mask_url,
+    networks,
+    postgres_url,
+    read_variable,
+    seconds,
+    text,
+    valkey_url,
+    web_url,
+    whole,
+    word,
+)
+from tenantry.errors import ConfigurationError
+
+# The client's own variables; the server has no use for them and lets them pass.
+CLIENT_ONLY = ("USER", "PASSWORD", "DATABASE")
+
+Default = TypeVar("Default")
+Parsed = TypeVar("Parsed")
+
+
+@dataclass(frozen=True)
+class Variable:
+    """What the documentation and the parser know about one setting."""
+
+    name: str
+    default: str
+    meaning: str
+    parse: Callable[[str], object]
+    secret: bool
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment."""
+        return PREFIX + self.name
+
+    @property
+    def field(self) -> str:
+        """Its name in `Settings`."""
+        return self.name.lower()
+
+
+def setting(
+    default: Default,
+    parse: Callable[[str], Parsed],
+    meaning: str,
+    *,
+    shown: str | None = None,
+    secret: bool = False,
+) -> Default | Parsed:
+    """Declare a setting; `shown` describes a default that is not a plain value."""
+    return field(
+        default=default,
+        metadata={
+            "parse": parse,
+            "meaning": meaning,
+            "shown": str(default) if shown is None else shown,
+            "secret": secret,
+        },
+    )
+
+
+@dataclass(frozen=True, repr=False)
+class Settings:
+    """The server's settings; `from_environment` reads them, the defaults are for a first try."""
+
+    host: str = setting("127.0.0.1", word, "Address the server listens on.")
+    port: int = setting(
+        8420, whole(0, 65535), "Port the server listens on; 0 takes any that is free."
+    )
+    data_dir: Path = setting(
+        Path(".tenantry"),
+        folder,
+        "Folder of the embedded databases and of `connection.json`; relative to the folder the "
+        "server is started in.",
+    )
+    database_url: str | None = setting(
+        None,
+        postgres_url,
+        "PostgreSQL 15 or later as the application's role, which owns nothing; several hosts may "
+        "be named.",
+        shown="the embedded server",
+        secret=True,
+    )
+    migration_database_url: str | None = setting(
+        None,
+        postgres_url,
+        "The same database as the role that owns the tables; only migrations use it.",
+        shown="`TENANTRY_DATABASE_URL`",
+        secret=True,
+    )
+    postgres_bin: Path | None = setting(
+        None,
+        folder,
+        "Folder with the programs of another PostgreSQL for the embedded server.",
+        shown="the installed wheel",
+    )
+    valkey_url: str | None = setting(
+        None,
+        valkey_url,
+        "Valkey or Redis server.",
+        shown="the embedded server where its wheel is installed",
+        secret=True,
+    )
+    admin_user: str = setting("root", word, "Username of the administrator the first start makes.")
+    admin_password: str | None = setting(
+        None,
+        text,
+        "Password of that administrator; a random one is printed once and written to "
+        "`connection.json`.",
+        shown="random",
+        secret=True,
+    )
+    trusted_proxies: tuple[Network, ...] = setting(
+        (),
+        networks,
+        "Addresses or networks, with commas between, of proxies whose word on a client's address "
+        "is taken; `*` is refused.",
+        shown="none",
+    )
+    public_url: str | None = setting(
+        None,
+        web_url,
+        "Address under which people reach the server, for links and cookies.",
+        shown="`http://HOST:PORT`",
+    )
+    database_pool_min: int = setting(
+        2, whole(0, 1000), "Connections to PostgreSQL that are kept open."
+    )
+    database_pool_max: int = setting(
+        10, whole(1, 1000), "Connections to PostgreSQL at most, for each process."
+    )
+    database_acquire_timeout: float = setting(
+        1.0, seconds(0.01, 600), "Seconds a request waits for a free connection."
+    )
+    database_connect_timeout: float = setting(
+        3.0, seconds(0.01, 600), "Seconds to open a connection, for each host."
+    )
+    statement_timeout: float = setting(
+        5.0, seconds(0.01, 3600), "Seconds after which PostgreSQL gives up a statement."
+    )
+    lock_timeout: float = setting(
+        2.0, seconds(0.01, 3600), "Seconds a statement waits for a row or table lock."
+    )
+    statement_cache_size: int = setting(
+        256,
+        whole(0, 100_000),
+        "Prepared statements kept for each connection; 0 behind PgBouncer in transaction mode.",
+    )
+    request_timeout: float = setting(
+        10.0, seconds(0.1, 3600), "Seconds after which a request is answered with an error."
+    )
+    shutdown_timeout: float = setting(
+        30.0, seconds(0, 3600), "Seconds that running requests get to finish when the server stops."
+    )
+    max_body_bytes: int = setting(
+        65536, whole(1024, 16_777_216), "Largest body of a request, in bytes."
+    )
+    hash_memory_kib: int = setting(
+        19456,
+        whole(8, 4_194_304),
+        "Memory of one password hash (Argon2id) in KiB; less than 19456 is below what OWASP asks "
+        "for.",
+    )
+    hash_time_cost: int = setting(2, whole(1, 100), "Passes of one password hash.")
+    hash_parallelism: int = setting(1, whole(1, 64), "Lanes of one password hash.")
+    hash_threads: int | None = setting(
+        None,
+        whole(1, 256),
+        "Password hashes computed at the same time.",
+        shown="the number of processors",
+    )
+    hash_queue: int = setting(
+        64, whole(0, 100_000), "Password hashes that may wait; more are answered with 503."
+    )
+    session_idle_minutes: int = setting(
+        60, whole(1, 43_200), "Minutes without use after which a session ends."
+    )
+    session_max_hours: int = setting(24, whole(1, 8760), "Hours after which a session ends anyway.")
+    max_failed_attempts: int = setting(
+        10, whole(1, 100), "Wrong passwords in a row that lock an account."
+    )
+    lockout_minutes: int = setting(15, whole(1, 525_600), "Minutes such a lock holds.")
+    log_level: str = setting(
+        "info",
+        choice("debug", "info", "warning", "error"),
+        "Least weight of what is logged: debug, info, warning or error.",
+    )
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Self:
+        """Read all settings, or raise one ConfigurationError that lists everything wrong."""
+        problems = unknown_names(environ)
+        values: dict[str, Any] = {}  # Any: the parser of each field gives the field's type
+        for variable in VARIABLES:
+            try:
+                value = read_variable(environ, variable.name)
+                if value is not None:
+                    values[variable.field] = parse_value(variable, value)
+            except ConfigurationError as error:
+                problems.append(error.message)
+        settings = cls(**values)
+        problems += contradictions(settings)
+        if problems:
+            raise ConfigurationError("\n".join(problems), problems=tuple(problems))
+        return settings
+
+    @property
+    def base_url(self) -> str:
+        """The public address, or else the one listened on."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
+
+    def __repr__(self) -> str:
+        return f"Settings({', '.join(shown_fields(self))})"
+
+
+def shown_fields(settings: Settings) -> list[str]:
+    """Each field and its value, secrets masked."""
+    shown: list[str] = []
+    for variable in VARIABLES:
+        value = getattr(settings, variable.field)
+        if variable.secret and isinstance(value, str):
+            value = mask_url(value) if "://" in value and variable.parse is not text else MASK
+        shown.append(f"{variable.field}={value!r}")
+    return shown
+
+
+VARIABLES = tuple(
+    Variable(
+        name=declared.name.upper(),
+        default=declared.metadata["shown"],
+        meaning=declared.metadata["meaning"],
+        parse=declared.metadata["parse"],
+        secret=declared.metadata["secret"],
+    )
+    for declared in fields(Settings)
+)
+
+
+def parse_value(variable: Variable, value: str) -> object:
+    """The value in its type; the message repeats it only where it cannot be a secret."""
+    if not value and variable.field != "trusted_proxies":
+        raise ConfigurationError(f"{variable.variable} is empty: unset it to take the default.")
+    try:
+        return variable.parse(value)
+    except ValueError as error:
+        said = "" if variable.secret else f" is {value[:80]!r}:"
+        raise ConfigurationError(f"{variable.variable}{said} expected {error}.") from None
+
+
+def unknown_names(environ: Mapping[str, str]) -> list[str]:
+    """A sentence for each `TENANTRY_` name that nothing reads: a typing error must show."""
+    plain = [v.variable for v in VARIABLES] + [PREFIX + name for name in CLIENT_ONLY]
+    known = plain + [f"{name}_FILE" for name in plain]
+    problems: list[str] = []
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known:
+            nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+            problems.append(f"{name} is not a setting; did you mean {nearest}?")
+    return problems
+
+
+def contradictions(settings: Settings) -> list[str]:
+    """A sentence for each pair of settings that cannot both hold."""
+    problems: list[str] = []
+    if settings.database_pool_min > settings.database_pool_max:
+        problems.append("TENANTRY_DATABASE_POOL_MIN is larger than TENANTRY_DATABASE_POOL_MAX.")
+    if settings.hash_memory_kib < 8 * settings.hash_parallelism:
+        problems.append("TENANTRY_HASH_MEMORY_KIB must be 8 times TENANTRY_HASH_PARALLELISM.")
+    if settings.session_idle_minutes > 60 * settings.session_max_hours:
+        problems.append("TENANTRY_SESSION_IDLE_MINUTES is longer than TENANTRY_SESSION_MAX_HOURS.")
+    if settings.migration_database_url and not settings.database_url:
+        problems.append("TENANTRY_MIGRATION_DATABASE_URL needs TENANTRY_DATABASE_URL beside it.")
+    return problems

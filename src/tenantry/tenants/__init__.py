@@ -1,0 +1,1 @@
+"""Tenants: the wall between customers."""

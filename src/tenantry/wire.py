@@ -1,0 +1,277 @@
+"""How an action looks as an HTTP request: one binding a route, read from the declaration.
+
+The HTTP face turns requests into actions with it, the client actions into requests, the command
+line and the OpenAPI document read its fields; so the four cannot disagree.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, get_args, get_origin
+from urllib.parse import quote
+
+import msgspec
+from msgspec import NODEFAULT, UNSET, UnsetType
+
+from tenantry.errors import InvalidInput, Violation
+from tenantry.kernel.action import Action, is_secret
+from tenantry.kernel.modifier import Modifier, OptionalState
+from tenantry.kernel.route import Route
+
+_PLACEHOLDER = re.compile(r"{(\w+)}")
+_AT = re.compile(r" - at `\$\.?([^`]*)`$")
+
+
+@dataclass(frozen=True)
+class WireField:
+    """One value that a caller can give. ``type`` is a type expression that msgspec takes."""
+
+    name: str
+    type: Any  # Any: a type expression
+    default: object
+    where: str
+    """``path``, ``query`` or ``body``."""
+    inline: bool
+    state: type[OptionalState[Any]] | None
+    """The state that a modifier's field is wrapped in."""
+
+    @property
+    def required(self) -> bool:
+        """Whether the caller must give it."""
+        return self.default is NODEFAULT
+
+    @property
+    def secret(self) -> bool:
+        """Whether it must never be shown or stand in a command's arguments."""
+        return is_secret(self.type)
+
+    @property
+    def description(self) -> str:
+        """What the declaration says of it."""
+        metas = get_args(self.type)[1:] if get_origin(self.type) is Annotated else ()
+        return next((m.description for m in metas if getattr(m, "description", None)), "")
+
+
+@dataclass(frozen=True)
+class WireRequest:
+    """A request before it is bytes; ``body`` is None where the method has none."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: Mapping[str, object] | None
+
+
+class Binding:
+    """A route and its action, both ways."""
+
+    def __init__(self, route: Route) -> None:
+        self.route = route
+        self.path_names = tuple(_PLACEHOLDER.findall(route.path))
+        self.fields = tuple(_fields(route, self.path_names))
+        self._by_name = {f.name: f for f in self.fields}
+
+    @property
+    def action(self) -> type[Action[Any]]:
+        """The action's class."""
+        return self.route.action
+
+    @cached_property
+    def body_type(self) -> type[msgspec.Struct]:
+        """A struct of what the body may hold; nothing else may be in it."""
+        return self._struct("Body", "body")
+
+    @cached_property
+    def query_type(self) -> type[msgspec.Struct]:
+        """A struct of what the query may hold."""
+        return self._struct("Query", "query")
+
+    @cached_property
+    def answer_type(self) -> Any:  # Any: a type expression
+        """The type of the JSON answer: the result's data where it has such, else the result."""
+        return self._data_type or self.action.result_type()
+
+    def to_action(
+        self, path: Mapping[str, str], query: Mapping[str, str], body: object
+    ) -> Action[Any]:
+        """The action that a request asks for; InvalidInput names every field that is wrong."""
+        violations: list[Violation] = []
+        given = self._convert({f: path[f] for f in self.path_names}, "path", violations)
+        given |= self._convert(query, "query", violations)
+        given |= self._convert(body, "body", violations)
+        if violations:
+            raise InvalidInput(violations)
+        return self.build(given)
+
+    def build(self, given: Mapping[str, Any]) -> Action[Any]:
+        """The action of these values by name; what is not among them keeps its default."""
+        own = {**self.route.preset, **{n: v for n, v in given.items() if not self._inlined(n)}}
+        if self.route.inline:
+            inner = {n: self._stated(n, v) for n, v in given.items() if self._inlined(n)}
+            own[self.route.inline] = _inline_type(self.route)(**inner)
+        return self.action(**own)
+
+    def to_request(self, action: Action[Any]) -> WireRequest:
+        """The request that asks for this action; defaults are left out."""
+        values = {
+            n: getattr(action, n) for n in action.__struct_fields__ if n != self.route.inline
+        }
+        inner = getattr(action, self.route.inline) if self.route.inline else None
+        if isinstance(inner, Modifier):
+            values |= inner.changes()
+        elif inner is not None:
+            values |= {n: getattr(inner, n) for n in inner.__struct_fields__}
+        said = {
+            f.name: msgspec.to_builtins(values[f.name])
+            for f in self.fields
+            if f.name in values and (f.where == "path" or _said(f, values[f.name]))
+        }
+        where = {w: {f.name for f in self.fields if f.where == w} for w in ("query", "body")}
+        path = _PLACEHOLDER.sub(lambda m: quote(str(said[m[1]]), safe=""), self.route.path)
+        has_body = bool(where["body"]) or self.route.method not in ("GET", "DELETE")
+        return WireRequest(
+            method=self.route.method,
+            path=path,
+            query={n: _as_text(v) for n, v in said.items() if n in where["query"]},
+            body={n: v for n, v in said.items() if n in where["body"]} if has_body else None,
+        )
+
+    def answer(self, result: Any) -> Any:  # Any: each action has a result of its own
+        """What of a result goes over the wire."""
+        return result.data if self._data_type else result
+
+    def result(self, content: bytes) -> Any:  # Any: as above
+        """The result that an answer's JSON stands for."""
+        decoded = msgspec.json.decode(content, type=self.answer_type)
+        return self.action.result_type()(data=decoded) if self._data_type else decoded
+
+    @cached_property
+    def _data_type(self) -> Any:  # Any: a type expression
+        result = self.action.result_type()
+        fields = msgspec.structs.fields(get_origin(result) or result)
+        return next((f.type for f in fields if f.name == "data"), None)
+
+    def _struct(self, suffix: str, where: str) -> type[msgspec.Struct]:
+        fields = [_definition(f) for f in self.fields if f.where == where]
+        name = self.action.__name__.removesuffix("Action") + suffix
+        doc = {"__doc__": self.action.__doc__}
+        return msgspec.defstruct(
+            name, fields, kw_only=True, forbid_unknown_fields=True, namespace=doc
+        )
+
+    def _inlined(self, name: str) -> bool:
+        return name in self._by_name and self._by_name[name].inline
+
+    def _stated(self, name: str, value: object) -> object:
+        state = self._by_name[name].state
+        if state is None:
+            return value
+        return state.update(value) if value is not None else state.nullify()  # type: ignore[attr-defined]  # only a TriState's type takes null
+
+    def _convert(
+        self, values: object, where: str, violations: list[Violation]
+    ) -> dict[str, object]:
+        """Values checked one by one, so that every wrong one is named."""
+        if not isinstance(values, Mapping):
+            violations.append(Violation(where, "wrong_type", "must be an object"))
+            return {}
+        converted: dict[str, object] = {}
+        known = {f.name: f for f in self.fields if f.where == where}
+        for name, value in values.items():
+            if name not in known:
+                message = _unknown(name, known)
+                violations.append(Violation(str(name)[:64], "unknown_field", message))
+                continue
+            try:
+                converted[name] = msgspec.convert(value, known[name].type, strict=where == "body")
+            except msgspec.ValidationError as error:
+                violations.append(_violation(name, error))
+        for name, field in known.items():
+            if field.required and name not in values:
+                violations.append(Violation(name, "missing", "is required"))
+        return converted
+
+
+class Wire:
+    """The bindings of many routes, found by action or by method and path."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self.bindings = tuple(Binding(route) for route in routes)
+        self._by_action = {b.action: b for b in self.bindings}
+
+    def of(self, action: type[Action[Any]]) -> Binding:
+        """The binding of an action."""
+        return self._by_action[action]
+
+
+def _fields(route: Route, path_names: tuple[str, ...]) -> Iterable[WireField]:
+    rest = "query" if route.method in ("GET", "DELETE") else "body"
+    for field in msgspec.structs.fields(route.action):
+        if field.name in path_names:
+            yield WireField(field.name, _given(field.type), NODEFAULT, "path", False, None)
+        elif field.name == route.inline:
+            for inner in msgspec.structs.fields(_inline_type(route)):
+                yield _inline_field(inner, rest)
+        elif field.name not in route.preset:
+            yield WireField(field.name, field.type, _default(field), rest, False, None)
+
+
+def _given(annotation: Any) -> Any:  # Any: type expressions
+    """The type of a field that may be None in the action, but not in a path."""
+    return Annotated[str, *get_args(annotation)[1:]] if get_origin(annotation) is Annotated else str
+
+
+def _inline_field(field: msgspec.structs.FieldInfo, where: str) -> WireField:
+    origin = get_origin(field.type)
+    if isinstance(origin, type) and issubclass(origin, OptionalState):
+        inner = get_args(field.type)[0]
+        annotation = inner | None if origin.nullable else inner
+        return WireField(field.name, annotation, UNSET, where, True, origin)
+    return WireField(field.name, field.type, _default(field), where, True, None)
+
+
+def _inline_type(route: Route) -> Any:  # Any: some Record's class
+    fields = msgspec.structs.fields(route.action)
+    return next(f.type for f in fields if f.name == route.inline)
+
+
+def _default(field: msgspec.structs.FieldInfo) -> object:
+    if field.default_factory is not NODEFAULT:
+        return field.default_factory()
+    return field.default
+
+
+def _definition(field: WireField) -> Any:  # Any: msgspec takes pairs and triples
+    if field.required:
+        return (field.name, field.type)
+    if field.default is UNSET:
+        return (field.name, field.type | UnsetType, UNSET)
+    if isinstance(field.default, dict | list):
+        return (field.name, field.type, msgspec.field(default_factory=type(field.default)))
+    return (field.name, field.type, field.default)
+
+
+def _said(field: WireField, value: object) -> bool:
+    return field.required or field.default is UNSET or value != field.default
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+def _unknown(name: object, known: Mapping[str, WireField]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(str(name)[:64], known, n=1)
+    return f"is not known here; did you mean {near[0]}?" if near else "is not known here"
+
+
+def _violation(name: str, error: msgspec.ValidationError) -> Violation:
+    text = str(error)
+    inner = _AT.search(text)
+    path = name + ("." + inner[1] if inner and not inner[1].startswith("[") else inner[1] if inner else "")
+    message = _AT.sub("", text).replace("`", "")
+    return Violation(path, "wrong_value", message[0].lower() + message[1:])
