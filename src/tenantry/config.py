@@ -73,19 +73,31 @@ def data_folder(environ: Mapping[str, str]) -> Path:
         raise ConfigurationError(f"{PREFIX}DATA_DIR: expected {error}.") from None
 
 
+def make_data_folder(data_dir: Path) -> None:
+    """Make the folder, closed to others; a folder that exists keeps its mode.
+
+    Below root's, the embedded PostgreSQL runs as another user, who must get through to its own
+    folder: that user may pass this one without seeing what is in it.
+    """
+    data_dir.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+
+
 def checked(values: Mapping[str, object], source: str) -> ConnectionParams:
     """The values in their types; names that are missing take the default."""
-    known = {name: values[name] for name in ConnectionParams._fields if name in values}
+    defaults = ConnectionParams()._asdict()
+    complete = {name: values.get(name, defaults[name]) for name in ConnectionParams._fields}
     try:
-        port = whole(1, 65535)(str(known.pop("port", ConnectionParams().port)))
+        port = whole(1, 65535)(str(complete.pop("port")))
     except ValueError as error:
         raise ConfigurationError(f"The port in {source}: expected {error}.") from None
     words: dict[str, str] = {}
-    for name, value in known.items():
+    for name, value in complete.items():
         if not isinstance(value, str) or not (value or name == "password"):
             raise ConfigurationError(f"The {name} in {source}: expected a text.")
         words[name] = value
-    return ConnectionParams(port=port)._replace(**words)
+    return ConnectionParams(
+        words["host"], port, words["user"], words["password"], words["database"]
+    )
 
 
 def read_connection(data_dir: Path) -> ConnectionParams:
@@ -109,7 +121,7 @@ def write_connection(data_dir: Path, params: ConnectionParams) -> Path:
 
     An existing file's mode is never widened, and one that others could read is closed to them.
     """
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_data_folder(data_dir)
     path = data_dir / FILE_NAME
     mode = 0o600
     with contextlib.suppress(FileNotFoundError):

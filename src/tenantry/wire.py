@@ -32,8 +32,8 @@ class WireField:
     default: object
     where: str
     """``path``, ``query`` or ``body``."""
-    inline: bool
-    state: type[OptionalState[Any]] | None
+    inline: bool = False
+    state: type[OptionalState[Any]] | None = None
     """The state that a modifier's field is wrapped in."""
 
     @property
@@ -114,9 +114,7 @@ class Binding:
 
     def to_request(self, action: Action[Any]) -> WireRequest:
         """The request that asks for this action; defaults are left out."""
-        values = {
-            n: getattr(action, n) for n in action.__struct_fields__ if n != self.route.inline
-        }
+        values = {n: getattr(action, n) for n in action.__struct_fields__ if n != self.route.inline}
         inner = getattr(action, self.route.inline) if self.route.inline else None
         if isinstance(inner, Modifier):
             values |= inner.changes()
@@ -209,12 +207,12 @@ def _fields(route: Route, path_names: tuple[str, ...]) -> Iterable[WireField]:
     rest = "query" if route.method in ("GET", "DELETE") else "body"
     for field in msgspec.structs.fields(route.action):
         if field.name in path_names:
-            yield WireField(field.name, _given(field.type), NODEFAULT, "path", False, None)
+            yield WireField(field.name, _given(field.type), NODEFAULT, "path")
         elif field.name == route.inline:
             for inner in msgspec.structs.fields(_inline_type(route)):
                 yield _inline_field(inner, rest)
         elif field.name not in route.preset:
-            yield WireField(field.name, field.type, _default(field), rest, False, None)
+            yield WireField(field.name, field.type, _default(field), rest)
 
 
 def _given(annotation: Any) -> Any:  # Any: type expressions
@@ -227,8 +225,8 @@ def _inline_field(field: msgspec.structs.FieldInfo, where: str) -> WireField:
     if isinstance(origin, type) and issubclass(origin, OptionalState):
         inner = get_args(field.type)[0]
         annotation = inner | None if origin.nullable else inner
-        return WireField(field.name, annotation, UNSET, where, True, origin)
-    return WireField(field.name, field.type, _default(field), where, True, None)
+        return WireField(field.name, annotation, UNSET, where, inline=True, state=origin)
+    return WireField(field.name, field.type, _default(field), where, inline=True)
 
 
 def _inline_type(route: Route) -> Any:  # Any: some Record's class
@@ -272,6 +270,8 @@ def _unknown(name: object, known: Mapping[str, WireField]) -> str:
 def _violation(name: str, error: msgspec.ValidationError) -> Violation:
     text = str(error)
     inner = _AT.search(text)
-    path = name + ("." + inner[1] if inner and not inner[1].startswith("[") else inner[1] if inner else "")
+    path = name + (
+        "." + inner[1] if inner and not inner[1].startswith("[") else inner[1] if inner else ""
+    )
     message = _AT.sub("", text).replace("`", "")
     return Violation(path, "wrong_value", message[0].lower() + message[1:])

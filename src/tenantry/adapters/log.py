@@ -14,7 +14,9 @@ class LogMonitor:
     """One JSON line a run, without the action's fields, so without secrets."""
 
     async def prepare(self, action: Action[Any], run: Run) -> None:
-        logger.debug("%s", json.dumps({"event": "started", "action": action.tag, "id": str(run.id)}))
+        logger.debug(
+            "%s", json.dumps({"event": "started", "action": action.tag, "id": str(run.id)})
+        )
 
     async def done(self, action: Action[Any], run: Run, result: RunResult) -> None:
         line = {

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import ClassVar
 
 from tenantry.kernel.action import Action, Audience, Record, SecretText
-from tenantry.users.actions import Done
 from tenantry.users.model import UserData
 
 
@@ -37,6 +36,24 @@ class AuthenticateAction(Action[AuthenticationResult], frozen=True):
 
     def target(self) -> str | None:
         return str(self.username)[:256]
+
+
+class ChangeOwnPasswordAction(Action[AuthenticationResult], frozen=True):
+    """Change one's own password, with the current one as proof.
+
+    Ends all sessions of the user; the answer holds the token of a new one.
+    """
+
+    tag: ClassVar[str] = "user.change_password"
+    audience: ClassVar[Audience] = Audience.AUTHENTICATED
+    current_password: SecretText
+    new_password: SecretText
+
+
+class Done(Record, frozen=True):
+    """It is done, and there is nothing more to say."""
+
+    success: bool = True
 
 
 class EndOwnSessionAction(Action[Done], frozen=True):

@@ -1,10 +1,16 @@
 """How logging in and out is reached."""
 
-from tenantry.auth.actions import AuthenticateAction, EndOwnSessionAction, WhoAmIAction
+from tenantry.auth.actions import (
+    AuthenticateAction,
+    ChangeOwnPasswordAction,
+    EndOwnSessionAction,
+    WhoAmIAction,
+)
 from tenantry.kernel.route import Route
 
 ROUTES = (
     Route("POST", "/login", AuthenticateAction, preset={"raise_on_failure": True}),
     Route("POST", "/logout", EndOwnSessionAction),
     Route("GET", "/me", WhoAmIAction),
+    Route("POST", "/me/password", ChangeOwnPasswordAction),
 )

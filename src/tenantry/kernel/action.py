@@ -152,8 +152,9 @@ class Run:
     recorded: bool = False
 
 
+_NOWHERE = Origin()
 _actor: ContextVar[Actor] = ContextVar("actor", default=SYSTEM)
-_origin: ContextVar[Origin] = ContextVar("origin", default=Origin())
+_origin: ContextVar[Origin] = ContextVar("origin", default=_NOWHERE)
 _run: ContextVar[Run | None] = ContextVar("run", default=None)
 
 

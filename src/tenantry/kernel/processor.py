@@ -104,7 +104,7 @@ class Processor(Generic[ActionT, ResultT]):
             except BaseException as error:
                 await self._runner.tell_done(run, _failed(run, error, self._runner.clock.now()))
                 raise
-            await self._runner.tell_done(run, _ended(run, result, self._runner.clock.now()))
+            await self._runner.tell_done(run, _ended(run, self._runner.clock.now()))
         return result
 
     def fire_and_forget(self, action: ActionT) -> None:
@@ -126,7 +126,7 @@ class Processor(Generic[ActionT, ResultT]):
         return await self._handle(action)
 
 
-def _ended(run: Run, result: object, now: datetime) -> RunResult:
+def _ended(run: Run, now: datetime) -> RunResult:
     outcome = run.outcome or Outcome.SUCCEEDED
     return _result(run, now, outcome, outcome.value.capitalize())
 

@@ -1,7 +1,8 @@
 """What services and repositories know of a database: transactions, and nothing of a driver."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tenantry.kernel.action import Note
@@ -9,18 +10,13 @@ from tenantry.kernel.action import Note
 Row = Mapping[str, Any]  # Any: columns have types of their own
 
 
-class Statement(str):
-    """A piece of static SQL with a name and a purpose; a test PREPAREs every one."""
+@dataclass(frozen=True)
+class Statement:
+    """A piece of SQL with a name and a purpose; a test PREPAREs every one."""
 
     name: str
     purpose: str
-    __slots__ = ("name", "purpose")
-
-    def __new__(cls, name: str, purpose: str, sql: str) -> "Statement":
-        statement = super().__new__(cls, sql)
-        statement.name = name
-        statement.purpose = purpose
-        return statement
+    sql: str
 
 
 class Transaction(Protocol):
@@ -29,16 +25,16 @@ class Transaction(Protocol):
     A broken constraint is raised as ConstraintViolation, a lost race as TransactionConflict.
     """
 
-    async def execute(self, statement: str, *arguments: object) -> int:
+    async def execute(self, statement: Statement, *arguments: object) -> int:
         """Run it; the number of rows that it touched."""
 
-    async def fetch(self, statement: str, *arguments: object) -> Sequence[Row]:
+    async def fetch(self, statement: Statement, *arguments: object) -> Sequence[Row]:
         """All rows."""
 
-    async def fetchrow(self, statement: str, *arguments: object) -> Row | None:
+    async def fetchrow(self, statement: Statement, *arguments: object) -> Row | None:
         """The first row, or None."""
 
-    async def fetchval(self, statement: str, *arguments: object) -> Any:
+    async def fetchval(self, statement: Statement, *arguments: object) -> Any:
         """The first column of the first row, or None."""
 
     def note(self, note: Note) -> None:
@@ -68,8 +64,3 @@ class ConstraintViolation(Exception):
         self.constraint = constraint
         self.kind = kind
         super().__init__(f"{kind}: {constraint}")
-
-
-def columns(rows: Iterable[Sequence[object]], width: int) -> list[list[object]]:
-    """Rows turned into columns, as ``unnest`` wants them; ``width`` empty ones for no rows."""
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Generic, TypeVar
 
 import msgspec
 
-from tenantry.kernel.action import Action, Audience, Record, SecretText
+from tenantry.kernel.action import Action, Audience, Record
 from tenantry.kernel.page import Page
 from tenantry.users.model import (
     Limit,
@@ -30,12 +30,6 @@ class FoundUser(Record, frozen=True):
     """The user, or None."""
 
     data: UserData | None
-    success: bool = True
-
-
-class Done(Record, frozen=True):
-    """It is done, and there is nothing more to say."""
-
     success: bool = True
 
 
@@ -126,15 +120,6 @@ class RestoreUserAction(OnUser[UserResult], frozen=True):
 
     tag: ClassVar[str] = "user.restore"
     audience: ClassVar[Audience] = Audience.ADMINISTRATORS
-
-
-class ChangeOwnPasswordAction(Action[Done], frozen=True):
-    """Change one's own password, with the current one as proof. Ends all other sessions."""
-
-    tag: ClassVar[str] = "user.change_password"
-    audience: ClassVar[Audience] = Audience.AUTHENTICATED
-    current_password: SecretText
-    new_password: SecretText
 
 
 class ImportRow(Record, frozen=True):

@@ -2,7 +2,6 @@
 
 from tenantry.kernel.route import Route
 from tenantry.users.actions import (
-    ChangeOwnPasswordAction,
     CreateUserAction,
     DeleteUserAction,
     FindUserAction,
@@ -33,5 +32,4 @@ ROUTES = (
     ),
     Route("DELETE", "/users/{user}", DeleteUserAction, "user delete", preset=_BY_NAME),
     Route("POST", "/users/{user}/restore", RestoreUserAction, "user restore", preset=_BY_NAME),
-    Route("POST", "/me/password", ChangeOwnPasswordAction, "password"),
 )

@@ -1,0 +1,1 @@
+"""Benchmarks: one program a figure, each against a reference in the same run."""

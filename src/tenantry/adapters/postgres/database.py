@@ -1,0 +1,186 @@
+"""The pool and its transactions: asyncpg behind the kernel's words."""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Protocol
+
+import asyncpg
+
+from tenantry.errors import (
+    ConfigurationError,
+    ConnectionError,
+    TenantryError,
+    TransactionConflict,
+)
+from tenantry.kernel.action import Note, Outcome, Run, current_run
+from tenantry.kernel.transaction import ConstraintViolation, Row, Statement, Transaction
+from tenantry.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+PING = Statement("database.ping", "Whether the database answers.", "select true")
+
+
+class Recorder(Protocol):
+    """Writes a run's audit entries inside the transaction that they are about."""
+
+    async def record(self, tx: Transaction, run: Run, notes: Sequence[Note]) -> None: ...
+
+
+class PooledConnection(asyncpg.Connection):
+    """A connection that is given back as it is.
+
+    Nothing here leaves session state behind (no LISTEN, SET or session lock on a pooled
+    connection), so the reset query, a round trip on every release, has nothing to undo.
+    """
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+async def open_pool(dsn: str, settings: Settings) -> asyncpg.Pool:
+    """A pool with deadlines on the server's side too. Refuses to run without durable commits."""
+    milliseconds = {
+        "statement_timeout": settings.statement_timeout,
+        "lock_timeout": settings.lock_timeout,
+        "idle_in_transaction_session_timeout": settings.request_timeout,
+    }
+    try:
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=settings.database_pool_min,
+            max_size=settings.database_pool_max,
+            connection_class=PooledConnection,
+            statement_cache_size=settings.statement_cache_size,
+            timeout=settings.database_connect_timeout,
+            command_timeout=settings.statement_timeout + 1,
+            target_session_attrs="read-write",
+            server_settings={
+                "application_name": "tenantry",
+                "timezone": "UTC",
+                **{name: str(int(seconds * 1000)) for name, seconds in milliseconds.items()},
+            },
+        )
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        raise ConnectionError(f"The database cannot be reached: {error}") from error
+    if await pool.fetchval("show synchronous_commit") == "off":
+        await pool.close()
+        raise ConfigurationError("The database acknowledges commits before they are on disk.")
+    return pool
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the driver's errors into ours; the text of a driver's error never goes further."""
+    try:
+        yield
+    except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError) as error:
+        raise TransactionConflict from error
+    except asyncpg.IntegrityConstraintViolationError as error:
+        name = error.constraint_name or error.column_name or ""
+        raise ConstraintViolation(name, type(error).__name__) from error
+    except (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError, TimeoutError) as error:
+        raise ConnectionError("The database took too long; try again shortly.") from error
+    except (
+        asyncpg.PostgresConnectionError,
+        asyncpg.OperatorInterventionError,
+        asyncpg.InsufficientResourcesError,
+        asyncpg.IdleInTransactionSessionTimeoutError,
+        asyncpg.InterfaceError,
+        OSError,
+    ) as error:
+        if isinstance(error, TenantryError):
+            raise
+        raise ConnectionError from error
+
+
+class PostgresTransaction:
+    """One connection, inside a transaction or not."""
+
+    def __init__(self, connection: Any) -> None:  # Any: asyncpg's proxy has no type of its own
+        self.connection = connection
+        self.notes: list[Note] = []
+        self.effects: list[Callable[[], Awaitable[None]]] = []
+
+    async def execute(self, statement: Statement, *arguments: object) -> int:
+        with_count = await self.connection.execute(statement.sql, *arguments)
+        return int(with_count.rpartition(" ")[2]) if with_count[-1].isdigit() else 0
+
+    async def fetch(self, statement: Statement, *arguments: object) -> Sequence[Row]:
+        rows: Sequence[Row] = await self.connection.fetch(statement.sql, *arguments)
+        return rows
+
+    async def fetchrow(self, statement: Statement, *arguments: object) -> Row | None:
+        row: Row | None = await self.connection.fetchrow(statement.sql, *arguments)
+        return row
+
+    async def fetchval(self, statement: Statement, *arguments: object) -> Any:  # Any: of any column
+        return await self.connection.fetchval(statement.sql, *arguments)
+
+    def note(self, note: Note) -> None:
+        self.notes.append(note)
+
+    def after_commit(self, effect: Callable[[], Awaitable[None]]) -> None:
+        self.effects.append(effect)
+
+
+class PostgresDatabase:
+    """Gives out transactions from the pool, and has each write its audit entry."""
+
+    def __init__(self, pool: asyncpg.Pool, recorder: Recorder, acquire_timeout: float) -> None:
+        self._pool = pool
+        self._recorder = recorder
+        self._acquire_timeout = acquire_timeout
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[PostgresTransaction]:
+        run = current_run()
+        async with self._connection() as connection:
+            async with connection.transaction():
+                tx = PostgresTransaction(connection)
+                yield tx
+                notes = tx.notes
+                if run is not None and (notes or not run.action.reads):
+                    notes = notes or [Note(target=run.action.target())]
+                    await self._recorder.record(tx, run, notes)
+            if run is not None and notes:
+                run.recorded = True
+                run.outcome = (
+                    notes[-1].outcome if run.outcome is not Outcome.FAILED else run.outcome
+                )
+        for effect in tx.effects:
+            await effect()
+
+    @asynccontextmanager
+    async def autocommit(self) -> AsyncIterator[PostgresTransaction]:
+        async with self._connection() as connection:
+            yield PostgresTransaction(connection)
+
+    async def is_ready(self) -> bool:
+        """Whether the database answers now."""
+        try:
+            async with self.autocommit() as tx:
+                return bool(await tx.fetchval(PING))
+        except ConnectionError:
+            return False
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:  # Any: as above
+        try:
+            connection = await self._pool.acquire(timeout=self._acquire_timeout)
+        except TimeoutError as error:
+            raise ConnectionError("All database connections are busy.") from error
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise ConnectionError from error
+        try:
+            with translated():
+                yield connection
+        finally:
+            await self._give_back(connection)
+
+    async def _give_back(self, connection: Any) -> None:  # Any: as above
+        try:
+            await self._pool.release(connection, timeout=self._acquire_timeout)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            logger.warning("a database connection was lost when given back")

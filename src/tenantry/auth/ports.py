@@ -1,0 +1,33 @@
+"""What authentication needs of the users."""
+
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from tenantry.kernel.transaction import Transaction
+from tenantry.users.principal import Principal
+
+
+class Principals(Protocol):
+    """The state of users that decides on logins; the users' repository is one."""
+
+    async def find_principal_by_login(self, tx: Transaction, name: str) -> Principal | None:
+        """Who logs in under this username or email address."""
+
+    async def find_principal(self, tx: Transaction, user_id: UUID) -> Principal | None:
+        """The present state of a user."""
+
+    async def note_login(
+        self, tx: Transaction, user_id: UUID, now: datetime, better_hash: str | None
+    ) -> None:
+        """Remember a login, and a hash at today's cost where there is one."""
+
+    async def update(
+        self,
+        tx: Transaction,
+        user_id: UUID,
+        columns: dict[str, Any],  # Any: columns have types of their own
+        *,
+        end_sessions: bool,
+    ) -> None:
+        """Change columns, and end all sessions if so."""

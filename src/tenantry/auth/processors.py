@@ -1,0 +1,20 @@
+"""The processors of authentication."""
+
+from tenantry.auth.actions import (
+    AuthenticateAction,
+    ChangeOwnPasswordAction,
+    EndOwnSessionAction,
+    WhoAmIAction,
+)
+from tenantry.auth.service import AuthService
+from tenantry.kernel.processor import Runner
+
+
+class AuthProcessors:
+    """Runs the actions around logging in."""
+
+    def __init__(self, *, auth_service: AuthService, run: Runner) -> None:
+        self.authenticate = run(AuthenticateAction, auth_service.authenticate)
+        self.change_own_password = run(ChangeOwnPasswordAction, auth_service.change_own_password)
+        self.end_own_session = run(EndOwnSessionAction, auth_service.end_own_session)
+        self.who_am_i = run(WhoAmIAction, auth_service.who_am_i)

@@ -1,0 +1,69 @@
+"""How a command reaches its server: which one, with whose session, one action or many."""
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from tenantry.cli.invocation import current
+from tenantry.cli.session_file import Session, SessionFile
+from tenantry.errors import NotAuthenticated
+from tenantry.kernel.action import Action
+
+if TYPE_CHECKING:
+    from tenantry.sdk.transport import Transport
+
+ResultT = TypeVar("ResultT")
+
+TIMEOUT = 30.0
+
+
+def server() -> str:
+    """The server's address: from the option, else as a client on this machine would find it."""
+    from tenantry.config import get_connection_params
+    from tenantry.sdk.transport import checked_url, server_url
+
+    chosen = current().server
+    if chosen is not None:
+        return checked_url(chosen)
+    found = get_connection_params()
+    return server_url(found.host, found.port)
+
+
+def session_file() -> SessionFile:
+    """Where this person's sessions are kept."""
+    return SessionFile.of(os.environ)
+
+
+def run(action: Action[ResultT]) -> ResultT:
+    """The result of one action, as whoever is logged in."""
+    return run_with(lambda transport: transport.run(action))
+
+
+def run_with(work: "Callable[[Transport], Awaitable[ResultT]]") -> ResultT:
+    """The outcome of work that runs many actions over the same connections."""
+    address = server()
+    session = session_file().get(address)
+    if session is None:
+        raise NotAuthenticated(f"You are not logged in to {address}.")
+    return _inside(address, session, work)
+
+
+def run_as_nobody(action: Action[ResultT]) -> ResultT:
+    """The result of an action that needs no login."""
+    return _inside(server(), None, lambda transport: transport.run(action))
+
+
+def _inside(
+    address: str, session: Session | None, work: "Callable[[Transport], Awaitable[ResultT]]"
+) -> ResultT:
+    import anyio
+
+    from tenantry.sdk.transport import HttpTransport
+
+    token = session.token if session else None
+
+    async def begin() -> ResultT:
+        async with HttpTransport(address, token=token, timeout=TIMEOUT) as transport:
+            return await work(transport)
+
+    return anyio.run(begin)

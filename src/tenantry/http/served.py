@@ -1,0 +1,45 @@
+"""What the HTTP face needs of the app that it serves."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from prometheus_client import CollectorRegistry
+
+from tenantry.kernel.action import Action, Actor, Origin
+from tenantry.settings import Settings
+from tenantry.wire import Wire
+
+
+class Check(Protocol):
+    """One thing that the server needs; what is not ``required`` only makes it poorer."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def ok(self) -> bool: ...
+    @property
+    def required(self) -> bool: ...
+    @property
+    def detail(self) -> str: ...
+
+
+class Identifier(Protocol):
+    """Says whose a token is."""
+
+    async def identify(self, token: str, origin: Origin) -> Actor:
+        """The actor that bears the token; NotAuthenticated if nobody (any more) does."""
+
+
+class Served(Protocol):
+    """The app as this face sees it."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def wire(self) -> Wire: ...
+    @property
+    def registry(self) -> CollectorRegistry: ...
+    @property
+    def auth_service(self) -> Identifier: ...
+    async def run(self, action: Action[Any]) -> Any: ...  # Any: each action has its own result
+    async def readiness(self) -> Sequence[Check]: ...

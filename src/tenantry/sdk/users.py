@@ -1,0 +1,188 @@
+"""The account manager's operations on users, each written once, in asynchronous form."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from tenantry.auth.actions import WhoAmI, WhoAmIAction
+from tenantry.errors import InvalidInput, Violation
+from tenantry.kernel.action import Action
+from tenantry.kernel.page import Page
+from tenantry.sdk.pages import PAGE_SIZE, AsyncPages
+from tenantry.sdk.transport import Transport
+from tenantry.users.actions import (
+    CreateUserAction,
+    DeleteUserAction,
+    FindUserAction,
+    ListUsersAction,
+    ModifyUserAction,
+    RestoreUserAction,
+    SearchUsersAction,
+)
+from tenantry.users.model import UserCreator, UserData, UserFilter, UserOrder
+from tenantry.wire import Wire
+
+_CREATOR_FIELDS: Final = frozenset(UserCreator.__struct_fields__)
+_FILTER_FIELDS: Final = frozenset(UserFilter.__struct_fields__)
+# Attributes of these names would hide a user's own fields, or ones that other calls are about.
+_RESERVED: Final = frozenset(
+    n for n in (*UserData.__struct_fields__, *dir(UserData)) if n not in _CREATOR_FIELDS
+) | {"groups", "roles", "self", "tenant", "user"}
+_OTHER_CALLS: Final = {
+    "username": "a user keeps the name",
+    "password": "use change_password()",
+    "status": "use update_user_status()",
+    "is_active": "use update_user_status()",
+    "roles": "roles are assigned and removed",
+}
+
+
+class UserOperations:
+    """What an account manager can do with users. Every wrong field of a call is named at once."""
+
+    def __init__(self, transport: Transport, bindings: Wire) -> None:
+        self._transport = transport
+        self._bindings = bindings
+
+    async def create_user(
+        self,
+        /,
+        username: str,
+        password: str | None = None,
+        email: str | None = None,
+        *,
+        full_name: str | None = None,
+        department: str | None = None,
+        phone: str | None = None,
+        **attributes: object,
+    ) -> UserData:
+        """Create a user. Further keywords are fields of UserCreator, or else become attributes.
+
+        A user without a password cannot log in before getting one. UserConflict names what is
+        taken.
+        """
+        fields: dict[str, object] = {
+            "username": username,
+            "password": password,
+            "email": email,
+            "full_name": full_name,
+            "department": department,
+            "phone": phone,
+        }
+        said = {name: value for name, value in fields.items() if value is not None}
+        action = self._action(CreateUserAction, said | _with_attributes(attributes))
+        user: UserData = (await self._transport.run(action)).data
+        return user
+
+    async def get_user(self, username: str) -> UserData | None:
+        """The user of this name or id; None where there is none (or none one may see)."""
+        return (await self._transport.run(FindUserAction(user=username))).data
+
+    async def list_users(self, *, order: UserOrder = UserOrder.USERNAME) -> AsyncPages[UserData]:
+        """All users that one may see, inactive and deleted ones included, in a stable order."""
+
+        async def fetch(cursor: str | None) -> Page[UserData]:
+            action = ListUsersAction(order=order, limit=PAGE_SIZE, cursor=cursor)
+            return await self._transport.run(action)
+
+        return await AsyncPages.of(fetch)
+
+    async def search_users(
+        self,
+        /,
+        text: str | None = None,
+        *,
+        order: UserOrder = UserOrder.USERNAME,
+        **criteria: object,
+    ) -> AsyncPages[UserData]:
+        """Users of whom all criteria hold: fields of UserFilter, each an exact match.
+
+        ``text`` is a part of username, email or full name; ``attributes={...}`` asks for own
+        attributes. A criterion that nobody defines is an error, not "no such people".
+        """
+        unknown = [n for n in criteria if n not in _FILTER_FIELDS]
+        if unknown:
+            hint = "is not a field of users; ask for attributes with attributes={...}"
+            raise InvalidInput([Violation(n[:64], "unknown_field", hint) for n in unknown])
+        asked = {n: v for n, v in {"text": text, **criteria}.items() if v is not None}
+
+        async def fetch(cursor: str | None) -> Page[UserData]:
+            page = {"order": order, "limit": PAGE_SIZE, "cursor": cursor}
+            action = self._action(SearchUsersAction, {**asked, **page})
+            found: Page[UserData] = await self._transport.run(action)
+            return found
+
+        return await AsyncPages.of(fetch)
+
+    async def update_user(self, /, username: str, **fields: object) -> UserData:
+        """Change the fields given; None clears one, what is not named stays.
+
+        ``version=`` (from the user as read) refuses the change if somebody else was faster.
+        """
+        elsewhere = {n: _OTHER_CALLS[n] for n in fields if n in _OTHER_CALLS}
+        if elsewhere:
+            raise InvalidInput(
+                [
+                    Violation(n, "not_here", f"cannot be changed here: {hint}")
+                    for n, hint in elsewhere.items()
+                ]
+            )
+        return await self._modify(username, fields)
+
+    async def change_password(self, username: str, new_password: str) -> None:
+        """Set a user's password as an administrator; ends all sessions of the user."""
+        await self._modify(username, {"password": new_password})
+
+    async def update_user_status(self, username: str, status: str) -> UserData:
+        """Make a user active, inactive or suspended; soft_delete_user() deletes."""
+        if status == "deleted":
+            raise InvalidInput.of("status", "not_here", "cannot be set: use soft_delete_user()")
+        return await self._modify(username, {"status": status})
+
+    async def soft_delete_user(self, username: str) -> UserData:
+        """Disable the account: logins end, row and name stay, restore_user() brings it back."""
+        return (await self._transport.run(DeleteUserAction(user=username))).data
+
+    async def restore_user(self, username: str) -> UserData:
+        """Bring a softly deleted user back as active."""
+        return (await self._transport.run(RestoreUserAction(user=username))).data
+
+    async def whoami(self) -> UserData:
+        """The user as whom this client acts."""
+        me: WhoAmI = await self._transport.run(WhoAmIAction())
+        return me.user
+
+    async def _modify(self, username: str, fields: Mapping[str, object]) -> UserData:
+        action = self._action(ModifyUserAction, fields, user=username)
+        user: UserData = (await self._transport.run(action)).data
+        return user
+
+    def _action(
+        self, action_type: type[Action[Any]], body: Mapping[str, object], **path: str
+    ) -> Any:  # Any: an action of that type
+        """The action of these values, checked here by the rules of the wire."""
+        return self._bindings.of(action_type).to_action(path, {}, _plain(body))
+
+
+def _with_attributes(given: Mapping[str, object]) -> dict[str, object]:
+    """The fields among the further keywords of create_user, and the rest as attributes."""
+    reserved = [n for n in given if n in _RESERVED or n.startswith("_") or not n.isidentifier()]
+    if reserved:
+        hint = "cannot be an attribute: the name is reserved or no identifier"
+        raise InvalidInput([Violation(n[:64], "reserved_name", hint) for n in reserved])
+    fields = {n: v for n, v in given.items() if n in _CREATOR_FIELDS}
+    rest = {n: v for n, v in given.items() if n not in _CREATOR_FIELDS}
+    if rest:
+        named = fields.get("attributes") or {}
+        if not isinstance(named, Mapping):
+            raise InvalidInput.of("attributes", "wrong_value", "must be a mapping")
+        fields["attributes"] = {**named, **rest}
+    return fields
+
+
+def _plain(values: Mapping[str, object]) -> dict[str, object]:
+    """Values as the wire takes them; a moment without a zone is one of this machine's clock."""
+    return {
+        n: v.astimezone() if isinstance(v, datetime) and v.tzinfo is None else v
+        for n, v in values.items()
+    }

@@ -1,0 +1,65 @@
+"""Opening, checking and ending sessions."""
+
+import hmac
+from datetime import datetime
+from uuid import UUID
+
+from tenantry.kernel.action import Origin
+from tenantry.kernel.clock import Clock, moment_of, random_secret, uuid7
+from tenantry.kernel.transaction import Transaction
+from tenantry.sessions.model import Session, SessionPolicy, SessionToken
+from tenantry.sessions.repository import SessionRepository
+
+
+class SessionService:
+    """Sessions are rows; their tokens are known to their holders only."""
+
+    def __init__(
+        self,
+        *,
+        session_repository: SessionRepository,
+        policy: SessionPolicy,
+        clock: Clock,
+    ) -> None:
+        self._sessions = session_repository
+        self._policy = policy
+        self._clock = clock
+
+    async def issue(
+        self, tx: Transaction, *, tenant_id: UUID, user_id: UUID, epoch: int, origin: Origin
+    ) -> tuple[SessionToken, datetime]:
+        """Open a session for a user; its token and when it ends at the latest."""
+        now = self._clock.now()
+        token = SessionToken(tenant_id, uuid7(now), random_secret())
+        created_at = moment_of(token.session_id)
+        session = Session(
+            id=token.session_id,
+            tenant_id=tenant_id,
+            user_id=user_id,
+            digest=token.digest,
+            epoch=epoch,
+            created_at=created_at,
+            last_seen_at=created_at,
+            expires_at=now + self._policy.absolute,
+            ended_at=None,
+        )
+        await self._sessions.insert(tx, session, origin.address, origin.user_agent)
+        return token, session.expires_at
+
+    async def find_live(self, tx: Transaction, text: str) -> Session | None:
+        """The session that a bearer string proves, if it still holds; its user is not looked at."""
+        token = SessionToken.parse(text)
+        session = await self._sessions.find(tx, token) if token else None
+        if token is None or session is None:
+            return None
+        proved = hmac.compare_digest(session.digest, token.digest)
+        now = self._clock.now()
+        if not proved or not session.holds_at(now, self._policy):
+            return None
+        if now - session.last_seen_at >= self._policy.touch:
+            await self._sessions.touch(tx, session, now)
+        return session
+
+    async def end(self, tx: Transaction, tenant_id: UUID, session_id: UUID) -> bool:
+        """End a session; False when it had ended already."""
+        return await self._sessions.end(tx, tenant_id, session_id, self._clock.now())

@@ -1,0 +1,112 @@
+"""Who may do what to which user: the built-in roles, as pure decisions."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from tenantry.errors import NotAuthenticated, PermissionError
+from tenantry.kernel.action import Action, Actor, ActorKind, Audience
+from tenantry.users.model import UserData, UserRole, UserStatus
+
+OWN_FIELDS = frozenset({"full_name", "description", "phone"})
+"""What a user may change in the own profile; the password has an action of its own."""
+
+_AUDIENCES = {
+    UserRole.SUPERADMIN: frozenset(Audience),
+    UserRole.ADMIN: frozenset(Audience) - {Audience.PLATFORM},
+    UserRole.MONITOR: frozenset({Audience.EVERYONE, Audience.AUTHENTICATED, Audience.READERS}),
+    UserRole.USER: frozenset({Audience.EVERYONE, Audience.AUTHENTICATED}),
+}
+
+
+class BuiltInRoleGuard:
+    """Lets an actor run what the built-in role is in the audience of."""
+
+    def check(self, actor: Actor, action: Action[Any]) -> None:
+        if actor.kind is ActorKind.SYSTEM or action.audience is Audience.EVERYONE:
+            return
+        if actor.kind is not ActorKind.USER or actor.role is None:
+            raise NotAuthenticated
+        if actor.only is not None and action.tag not in actor.only:
+            raise PermissionError(
+                "Change your password first; until then this session can do nothing else.",
+                reason="need_password_change",
+            )
+        if action.audience not in _AUDIENCES[UserRole(actor.role)]:
+            raise PermissionError(f"The permission {action.tag} is needed for this.")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which users an actor can see: all, those of a tenant, or one. Others do not exist."""
+
+    tenant_id: UUID | None = None
+    user_id: UUID | None = None
+
+    @classmethod
+    def of(cls, actor: Actor) -> "Scope":
+        """What this actor can see."""
+        if _is_platform(actor):
+            return cls()
+        if actor.role in (UserRole.ADMIN, UserRole.MONITOR):
+            return cls(tenant_id=actor.tenant_id)
+        if actor.id is None:
+            raise NotAuthenticated
+        return cls(user_id=actor.id)
+
+
+def require_may_create(actor: Actor, role: str, tenant_id: UUID) -> None:
+    """PermissionError unless the actor may make a user of this role in this tenant."""
+    if _is_platform(actor):
+        return
+    if actor.role != UserRole.ADMIN or actor.tenant_id != tenant_id:
+        raise PermissionError("You can create users in your own tenant only.", field="domain_name")
+    _require_may_give(role)
+
+
+def require_may_change(actor: Actor, user: UserData, changes: dict[str, Any]) -> None:
+    """PermissionError unless the actor may change these columns of this user.
+
+    The user is one that the actor can see; ``changes`` holds only what really differs.
+    """
+    own = actor.id == user.id
+    if own and changes.keys() & {"role", "status"}:
+        raise PermissionError("You cannot change your own role or status.", field="role")
+    if own and "password" in changes:
+        message = "Change your own password with the current one as proof."
+        raise PermissionError(message, field="password")
+    if _is_platform(actor):
+        return
+    if own and actor.role in (UserRole.USER, UserRole.ADMIN):
+        allowed = OWN_FIELDS if actor.role == UserRole.USER else changes.keys() - {"domain_name"}
+        _require_only(changes.keys(), allowed)
+        return
+    if actor.role != UserRole.ADMIN:
+        raise PermissionError("Your role changes nothing here.")
+    if user.role is UserRole.SUPERADMIN:
+        raise PermissionError("Only a superadmin changes a superadmin.")
+    _require_only(changes.keys(), changes.keys() - {"domain_name"})
+    if "role" in changes:
+        _require_may_give(changes["role"])
+
+
+def require_may_delete(actor: Actor, user: UserData) -> None:
+    """PermissionError unless the actor may delete or restore this user."""
+    if actor.id == user.id:
+        raise PermissionError("You cannot delete yourself.")
+    require_may_change(actor, user, {"status": UserStatus.DELETED.value})
+
+
+def _is_platform(actor: Actor) -> bool:
+    return actor.kind is ActorKind.SYSTEM or actor.role == UserRole.SUPERADMIN
+
+
+def _require_may_give(role: str) -> None:
+    if role == UserRole.SUPERADMIN:
+        raise PermissionError("Only a superadmin makes a superadmin.", field="role")
+
+
+def _require_only(asked: Collection[str], allowed: Collection[str]) -> None:
+    for name in sorted(set(asked) - set(allowed)):
+        raise PermissionError(f"You cannot change {name}.", field=name)

@@ -1,0 +1,182 @@
+"""Importing many users at once: every row is judged first, then what is fit is added together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from tenantry.errors import InvalidInput, PermissionError, Violation
+from tenantry.kernel.action import Note, current_actor
+from tenantry.kernel.clock import Clock, uuid7
+from tenantry.kernel.transaction import Transaction
+from tenantry.passwords.policy import PasswordPolicy, violations
+from tenantry.passwords.ports import PasswordHasher
+from tenantry.users import access, rules
+from tenantry.users.access import Scope
+from tenantry.users.actions import ImportResult, ImportRow, ImportUsersAction
+from tenantry.users.model import UserCreator
+from tenantry.users.names import fold
+from tenantry.users.repository import UserRepository
+
+CREATED, UNCHANGED, REFUSED = "created", "unchanged", "refused"
+
+
+@dataclass
+class _Candidate:
+    """A row on its way: judged fit until something is found against it."""
+
+    row: int
+    creator: UserCreator
+    columns: dict[str, Any]  # Any: columns have types of their own
+    outcome: str = CREATED
+    fault: Violation | None = None
+
+    def refuse(self, field: str, code: str, message: str) -> None:
+        """Take it out, for the first reason that is found."""
+        if self.outcome == CREATED:
+            self.outcome, self.fault = REFUSED, Violation(field, code, message)
+
+    @property
+    def keys(self) -> tuple[str, str | None]:
+        """The normal forms of name and address."""
+        email = self.columns["email"]
+        return fold(self.columns["username"]), fold(email) if email is not None else None
+
+    def answer(self) -> ImportRow:
+        """What the importer is told."""
+        return ImportRow(
+            row=self.row,
+            username=str(self.creator.username)[:256],
+            outcome=self.outcome,
+            field=self.fault.field if self.fault else None,
+            message=self.fault.message if self.fault else None,
+        )
+
+
+class UserImporter:
+    """Handles imports, by the rules that creating one user has."""
+
+    def __init__(
+        self,
+        *,
+        user_repository: UserRepository,
+        hasher: PasswordHasher,
+        password_policy: PasswordPolicy,
+        clock: Clock,
+    ) -> None:
+        self._users = user_repository
+        self._database = user_repository.database
+        self._hasher = hasher
+        self._policy = password_policy
+        self._clock = clock
+
+    async def import_users(self, action: ImportUsersAction) -> ImportResult:
+        """Add the rows that can be added, all in one transaction, and say what became of each."""
+        numbered = enumerate(action.users, action.first_row)
+        candidates = [self._judged(row, creator) for row, creator in numbered]
+        if action.dry_run:
+            async with self._database.autocommit() as tx:
+                await self._compare(tx, candidates)
+            return ImportResult([candidate.answer() for candidate in candidates])
+        for candidate in candidates:
+            if candidate.outcome == CREATED and candidate.creator.password is not None:
+                password_hash = await self._hasher.hash(candidate.creator.password)
+                candidate.columns["password_hash"] = password_hash
+        async with self._database.transaction() as tx:
+            await self._compare(tx, candidates)
+            for user_id, candidate in await self._insert(tx, candidates):
+                tx.note(
+                    Note(
+                        target=candidate.columns["username"],
+                        target_id=user_id,
+                        tenant_id=candidate.columns["tenant_id"],
+                        changes={"role": (None, candidate.columns["role"])},
+                    )
+                )
+        return ImportResult([candidate.answer() for candidate in candidates])
+
+    def _judged(self, row: int, creator: UserCreator) -> _Candidate:
+        candidate = _Candidate(row, creator, {})
+        try:
+            candidate.columns = rules.created_columns(creator)
+        except InvalidInput as error:
+            fault = error.violations[0]
+            candidate.refuse(fault.field, fault.code, fault.message)
+            return candidate
+        if creator.password is not None:
+            context = creator.username, creator.email, creator.domain_name
+            for fault in violations(creator.password, self._policy, context, "password"):
+                candidate.refuse(fault.field, fault.code, fault.message)
+        if creator.password_hash is not None:
+            if not self._hasher.recognises(creator.password_hash):
+                message = "is of no known kind, or too costly to verify"
+                candidate.refuse("password_hash", "unknown_hash", message)
+            candidate.columns["password_hash"] = creator.password_hash
+        return candidate
+
+    async def _compare(self, tx: Transaction, candidates: Sequence[_Candidate]) -> None:
+        """Judge the rows against the actor's rights, each other and what is there."""
+        fit = [candidate for candidate in candidates if candidate.outcome == CREATED]
+        await self._place(tx, fit)
+        fit = [candidate for candidate in fit if candidate.outcome == CREATED]
+        names = [candidate.keys[0] for candidate in fit]
+        emails = [key for candidate in fit if (key := candidate.keys[1]) is not None]
+        taken = await self._users.taken(tx, names, emails)
+        by_name = {row["username_key"]: row["email_key"] for row in taken}
+        by_email = {row["email_key"] for row in taken if row["email_key"] is not None}
+        seen_names: set[str] = set()
+        seen_emails: set[str] = set()
+        for candidate in fit:
+            name, email = candidate.keys
+            if name in by_name and by_name[name] == email:
+                candidate.outcome = UNCHANGED
+            elif name in by_name or name in seen_names:
+                candidate.refuse("username", "taken", "is taken already")
+            elif email is not None and (email in by_email or email in seen_emails):
+                candidate.refuse("email", "taken", "is taken already")
+            else:
+                seen_names.add(name)
+                seen_emails |= {email} if email is not None else set()
+
+    async def _place(self, tx: Transaction, fit: Sequence[_Candidate]) -> None:
+        actor = current_actor()
+        scope = Scope.of(actor)
+        tenants: dict[str, UUID | None] = {}
+        policies = await self._users.resource_policies(tx)
+        for candidate in fit:
+            name = candidate.columns.pop("domain_name")
+            if name not in tenants:
+                tenants[name] = await self._users.find_tenant(tx, name, scope)
+            tenant_id = tenants[name]
+            if tenant_id is None:
+                candidate.refuse("domain_name", "unknown", f"there is no tenant {name!r}")
+                continue
+            if candidate.columns["resource_policy"] not in policies:
+                candidate.refuse("resource_policy", "unknown", "there is no such resource policy")
+            candidate.columns["tenant_id"] = tenant_id
+            try:
+                access.require_may_create(actor, candidate.columns["role"], tenant_id)
+            except PermissionError as error:
+                candidate.refuse(error.field or "role", error.code, error.message)
+
+    async def _insert(
+        self, tx: Transaction, candidates: Sequence[_Candidate]
+    ) -> list[tuple[UUID, _Candidate]]:
+        now = self._clock.now()
+        rows: dict[UUID, _Candidate] = {}
+        for candidate in candidates:
+            if candidate.outcome == CREATED:
+                user_id = uuid7(now)
+                changed = now if candidate.columns.get("password_hash") else None
+                candidate.columns |= {
+                    "id": user_id,
+                    "created_at": now,
+                    "modified_at": now,
+                    "password_changed_at": changed,
+                }
+                rows[user_id] = candidate
+        added = await self._users.insert_many(tx, [c.columns for c in rows.values()])
+        for user_id, candidate in rows.items():
+            if user_id not in added:
+                candidate.refuse("username", "taken", "was taken by somebody else just now")
+        return [(user_id, rows[user_id]) for user_id in rows if user_id in added]

@@ -1,0 +1,216 @@
+"""The SQL of users: static statements, and the builder of searches and updates.
+
+The builder puts together column names from closed lists only; values are always bound.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from tenantry.kernel.transaction import Statement
+from tenantry.users.access import Scope
+from tenantry.users.model import UserFilter, UserOrder
+from tenantry.users.names import fold, login_key
+
+READ = """
+    select u.*, u.attributes::text as attributes_text, t.name as domain_name,
+        t.status as tenant_status
+    from users u join tenants t on t.id = u.tenant_id
+"""
+_SEEN = "($2::uuid is null or u.tenant_id = $2) and ($3::uuid is null or u.id = $3)"
+
+FIND = {
+    "id": Statement("users.find_by_id", "One user by id.", f"{READ} where u.id = $1 and {_SEEN}"),
+    "username": Statement(
+        "users.find_by_username",
+        "One user by the normal form of the username.",
+        f"{READ} where u.username_key = $1 and {_SEEN}",
+    ),
+    "email": Statement(
+        "users.find_by_email",
+        "One user by the normal form of the email address.",
+        f"{READ} where u.email_key = $1 and {_SEEN}",
+    ),
+}
+LOCK = {
+    by: Statement(
+        f"{found.name}_locked", f"{found.purpose[:-1]}, locked.", f"{found.sql} for update of u"
+    )
+    for by, found in FIND.items()
+}
+FIND_LOGIN = Statement(
+    "users.find_by_login",
+    "Who logs in under this name: a username goes before an email address.",
+    f"{READ} where u.username_key = $1 or u.email_key = $1 order by u.username_key <> $1 limit 1",
+)
+FIND_TENANT = Statement(
+    "users.find_tenant", "The tenant of a name.", "select id from tenants where name_key = $1"
+)
+RESOURCE_POLICIES = Statement(
+    "users.resource_policies",
+    "The names of all resource policies.",
+    "select name from resource_policies",
+)
+COLUMNS = (
+    "id tenant_id username username_key email email_key search_text password_hash full_name "
+    "description department phone attributes role status status_info need_password_change "
+    "resource_policy allowed_client_ip totp_activated sudo_session_enabled container_uid "
+    "container_main_gid container_gids integration_name created_at modified_at "
+    "password_changed_at deleted_at"
+).split()
+_CASTS = {"attributes": "::jsonb"}
+_PLACES = ", ".join(f"${i}{_CASTS.get(name, '')}" for i, name in enumerate(COLUMNS, 1))
+INSERT = Statement(
+    "users.insert",
+    "Add a user.",
+    f"insert into users ({', '.join(COLUMNS)}) values ({_PLACES})",
+)
+INSERT_MANY = Statement(
+    "users.insert_many",
+    "Add many users in one round trip, leaving out those whose name or address is taken.",
+    f"""
+    insert into users ({", ".join(COLUMNS)})
+    select {", ".join(f"{name}" for name in COLUMNS)}
+    from jsonb_populate_recordset(null::users, $1::jsonb)
+    on conflict do nothing returning id
+    """,
+)
+TAKEN = Statement(
+    "users.taken",
+    "Which of these names and addresses are taken, and by whom.",
+    """
+    select username_key, email_key, tenant_id from users
+    where username_key = any($1::text[]) or email_key = any($2::text[])
+    """,
+)
+LOCK_INSTALLATION = Statement(
+    "users.lock_installation",
+    "Let one transaction at a time reduce the superadmins.",
+    "select from installation for update",
+)
+LOCK_TENANT = Statement(
+    "users.lock_tenant",
+    "Let one transaction at a time reduce the admins of a tenant.",
+    "select from tenants where id = $1 for update",
+)
+OTHERS_WITH_ROLE = Statement(
+    "users.others_with_role",
+    "Whether another active user has this role, in this tenant if one is named.",
+    """
+    select exists (
+        select from users
+        where role = $1 and status = 'active' and id <> $2 and ($3::uuid is null or tenant_id = $3)
+    )
+    """,
+)
+LOGGED_IN = Statement(
+    "users.logged_in",
+    "Note a login, and the better hash where there is one.",
+    """
+    update users set last_login = greatest(last_login, $2), password_hash = coalesce($3, password_hash)
+    where id = $1
+    """,
+)
+
+CHANGEABLE = frozenset(COLUMNS) - {"id", "created_at"}
+
+
+def update_statement(names: Iterable[str], *, end_sessions: bool) -> Statement:
+    """The SQL that changes these columns of the user with id $1; the values follow in order."""
+    chosen = list(names)
+    unknown = set(chosen) - CHANGEABLE
+    if unknown:
+        raise ValueError(f"no columns to change: {unknown}")
+    parts = [f"{name} = ${i}{_CASTS.get(name, '')}" for i, name in enumerate(chosen, 2)]
+    parts.append("version = version + 1")
+    if end_sessions:
+        parts.append("epoch = epoch + 1")
+    sql = f"update users set {', '.join(parts)} where id = $1"
+    return Statement("users.update", "Change some columns of a user.", sql)
+
+
+_EXACT = frozenset(
+    "full_name description department phone role status status_info need_password_change "
+    "resource_policy totp_activated sudo_session_enabled container_uid container_main_gid "
+    "integration_name".split()
+)
+_RANGES = {
+    "created_from": "u.created_at >= {}",
+    "created_until": "u.created_at < {}",
+    "modified_from": "u.modified_at >= {}",
+    "modified_until": "u.modified_at < {}",
+    "last_login_from": "u.last_login >= {}",
+    "last_login_until": "u.last_login < {}",
+}
+_ORDERS = {
+    UserOrder.USERNAME: ("username_key", ">", "asc"),
+    UserOrder.USERNAME_DESCENDING: ("username_key", "<", "desc"),
+    UserOrder.CREATED: ("created_at", ">", "asc"),
+    UserOrder.CREATED_DESCENDING: ("created_at", "<", "desc"),
+}
+
+
+def order_column(order: UserOrder) -> str:
+    """The column that a list is sorted by, before the id."""
+    return _ORDERS[order][0]
+
+
+def page_statement(
+    scope: Scope,
+    wanted: UserFilter,
+    order: UserOrder,
+    limit: int,
+    after: tuple[str, str] | None,
+) -> tuple[Statement, list[object]]:
+    """The SQL of one page, and its arguments; ``after`` is the last row's sort value and id."""
+    arguments: list[object] = []
+    clauses: list[str] = []
+
+    def also(clause: str, *values: object) -> None:
+        numbers = [f"${len(arguments) + i}" for i in range(1, len(values) + 1)]
+        clauses.append(clause.format(*numbers))
+        arguments.extend(values)
+
+    if scope.tenant_id is not None:
+        also("u.tenant_id = {}", scope.tenant_id)
+    if scope.user_id is not None:
+        also("u.id = {}", scope.user_id)
+    for clause, value in _conditions(wanted):
+        also(clause, value)
+    column, comparison, direction = _ORDERS[order]
+    if after is not None:
+        value = after[0] if column == "username_key" else datetime.fromisoformat(after[0])
+        also(f"(u.{column}, u.id) {comparison} ({{}}, {{}})", value, UUID(after[1]))
+    where = f"where {' and '.join(clauses)}" if clauses else ""
+    sql = (
+        f"{READ} {where} order by u.{column} {direction}, u.id {direction} "
+        f"limit ${len(arguments) + 1}"
+    )
+    return Statement("users.page", "One page of a list or search.", sql), [*arguments, limit]
+
+
+def _conditions(wanted: UserFilter) -> Iterable[tuple[str, object]]:
+    for name in wanted.__struct_fields__:
+        value = getattr(wanted, name)
+        if value is None or value == {}:
+            continue
+        if name in _EXACT:
+            yield f"u.{name} = {{}}", value
+        elif name in _RANGES:
+            yield _RANGES[name], value
+        elif name == "text":
+            yield "u.search_text like {}", f"%{_escaped(fold(value))}%"
+        elif name == "username":
+            yield "u.username_key = {}", login_key(value)
+        elif name == "email":
+            yield "u.email_key = {}", login_key(value)
+        elif name == "domain_name":
+            yield "u.tenant_id = (select id from tenants where name_key = {})", login_key(value)
+        elif name == "attributes":
+            yield "u.attributes @> {}::jsonb", msgspec.json.encode(value).decode()
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -1,0 +1,299 @@
+"""The order of things when users are created, read, changed, deleted and restored."""
+
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from tenantry.errors import (
+    LastAdministrator,
+    StateConflict,
+    UserCreationBadRequest,
+    UserModificationBadRequest,
+    VersionConflict,
+)
+from tenantry.kernel.action import Note, current_actor, current_origin
+from tenantry.kernel.clock import Clock, uuid7
+from tenantry.kernel.page import Page, seal, unseal
+from tenantry.kernel.transaction import Transaction
+from tenantry.passwords.policy import PasswordPolicy, require_acceptable
+from tenantry.passwords.ports import PasswordHasher
+from tenantry.users import access, addresses, rules
+from tenantry.users.access import Scope
+from tenantry.users.actions import (
+    CreateUserAction,
+    DeleteUserAction,
+    FindUserAction,
+    FoundUser,
+    GetUserAction,
+    ListUsersAction,
+    ModifyUserAction,
+    RestoreUserAction,
+    SearchUsersAction,
+    UserResult,
+)
+from tenantry.users.imports import UserImporter
+from tenantry.users.model import (
+    UserCreator,
+    UserData,
+    UserFilter,
+    UserKey,
+    UserOrder,
+    UserRole,
+    UserStatus,
+)
+from tenantry.users.repository import UserRepository
+
+ADMIN_REQUESTED = "admin-requested"
+_ENDS_SESSIONS = frozenset({"password_hash", "status", "role", "tenant_id"})
+_NAMES = ("username", "email", "full_name")
+
+
+class UserService:
+    """Handles the actions on users. Each opens one transaction."""
+
+    def __init__(
+        self,
+        *,
+        user_repository: UserRepository,
+        hasher: PasswordHasher,
+        password_policy: PasswordPolicy,
+        clock: Clock,
+        cursor_key: bytes,
+    ) -> None:
+        self._users = user_repository
+        self._database = user_repository.database
+        self._hasher = hasher
+        self._password_policy = password_policy
+        self._clock = clock
+        self._cursor_key = cursor_key
+
+    @cached_property
+    def importer(self) -> UserImporter:
+        """What handles imports, with the same parts."""
+        return UserImporter(
+            user_repository=self._users,
+            hasher=self._hasher,
+            password_policy=self._password_policy,
+            clock=self._clock,
+        )
+
+    async def create_user(self, action: CreateUserAction) -> UserResult:
+        """Add a user; UserConflict names what is taken, UserCreationBadRequest what is wrong."""
+        creator = action.input
+        columns = rules.created_columns(creator)
+        password_hash = await self._initial_hash(creator)
+        actor = current_actor()
+        async with self._database.transaction() as tx:
+            scope = Scope.of(actor)
+            domain_name = columns.pop("domain_name")
+            tenant_id = await self._users.find_tenant(tx, domain_name, scope)
+            if tenant_id is None:
+                message = f"there is no tenant {domain_name!r}"
+                raise UserCreationBadRequest.of("domain_name", "unknown", message)
+            access.require_may_create(actor, columns["role"], tenant_id)
+            now = self._clock.now()
+            user_id = uuid7(now)
+            await self._users.insert(
+                tx,
+                columns
+                | {
+                    "id": user_id,
+                    "tenant_id": tenant_id,
+                    "password_hash": password_hash,
+                    "password_changed_at": now if password_hash else None,
+                    "created_at": now,
+                    "modified_at": now,
+                },
+            )
+            user = await self._users.get(tx, UserKey("id", str(user_id)), Scope())
+            tx.note(_note(user, {"status": (None, user.status), "role": (None, user.role)}))
+        return UserResult(user)
+
+    async def get_user(self, action: GetUserAction) -> UserResult:
+        """The user; UserNotFound also for one that the actor cannot see."""
+        async with self._database.autocommit() as tx:
+            return UserResult(await self._users.get(tx, action.key(), Scope.of(current_actor())))
+
+    async def find_user(self, action: FindUserAction) -> FoundUser:
+        """The user or None."""
+        async with self._database.autocommit() as tx:
+            return FoundUser(await self._users.find(tx, action.key(), Scope.of(current_actor())))
+
+    async def list_users(self, action: ListUsersAction) -> Page[UserData]:
+        """A page of all users that the actor can see."""
+        return await self._page(UserFilter(), action.order, action.limit, action.cursor)
+
+    async def search_users(self, action: SearchUsersAction) -> Page[UserData]:
+        """A page of the users that fit, out of all that the actor can see."""
+        return await self._page(action.filter, action.order, action.limit, action.cursor)
+
+    async def modify_user(self, action: ModifyUserAction) -> UserResult:
+        """Change a user; what would end the last administrator is refused with a conflict."""
+        columns = rules.changed_columns(action.modifier)
+        actor = current_actor()
+        scope = Scope.of(actor)
+        password = action.modifier.password
+        if not password.is_nop():
+            columns["password_hash"] = await self._replaced_hash(action, password.value(), scope)
+        async with self._database.transaction() as tx:
+            user = await self._users.lock(tx, action.key(), scope)
+            if action.version is not None and action.version != user.version:
+                raise VersionConflict(field="version", version=user.version)
+            if "domain_name" in columns:
+                columns["tenant_id"] = await self._new_tenant(tx, columns["domain_name"], scope)
+            changes = _differing(user, columns)
+            access.require_may_change(actor, user, _asked(changes))
+            self._require_possible(user, changes, force=action.force)
+            if changes:
+                await self._change(tx, user, changes)
+            changed = await self._users.get(tx, UserKey("id", str(user.id)), Scope())
+            tx.note(_note(changed, _before_and_after(user, changed, changes)))
+        return UserResult(changed)
+
+    async def delete_user(self, action: DeleteUserAction) -> UserResult:
+        """Delete softly; deleting a deleted user changes nothing."""
+        return await self._set_deleted(action.key(), UserStatus.DELETED)
+
+    async def restore_user(self, action: RestoreUserAction) -> UserResult:
+        """Make a deleted user active again; StateConflict for one that is not deleted."""
+        return await self._set_deleted(action.key(), UserStatus.ACTIVE)
+
+    async def _set_deleted(self, key: UserKey, status: UserStatus) -> UserResult:
+        actor = current_actor()
+        async with self._database.transaction() as tx:
+            user = await self._users.lock(tx, key, Scope.of(actor))
+            access.require_may_delete(actor, user)
+            if status is UserStatus.ACTIVE and user.status is not UserStatus.DELETED:
+                raise StateConflict("Only a deleted user can be restored.")
+            changes = {"status": status.value} if user.status is not status else {}
+            if changes:
+                await self._change(tx, user, changes)
+            changed = await self._users.get(tx, UserKey("id", str(user.id)), Scope())
+            tx.note(_note(changed, _before_and_after(user, changed, changes)))
+        return UserResult(changed)
+
+    async def _change(self, tx: Transaction, user: UserData, changes: dict[str, Any]) -> None:
+        await self._require_administrator_left(tx, user, changes)
+        now = self._clock.now()
+        columns = changes | {"modified_at": now}
+        columns.pop("domain_name", None)
+        if "status" in changes:
+            deleted = changes["status"] == UserStatus.DELETED
+            columns["status_info"] = ADMIN_REQUESTED
+            columns["deleted_at"] = now if deleted else None
+        if "password_hash" in changes:
+            columns["password_changed_at"] = now
+        if changes.keys() & set(_NAMES):
+            columns |= {name: changes.get(name, getattr(user, name)) for name in _NAMES}
+        ends = bool(changes.keys() & _ENDS_SESSIONS)
+        await self._users.update(tx, user.id, columns, end_sessions=ends)
+
+    async def _require_administrator_left(
+        self, tx: Transaction, user: UserData, changes: dict[str, Any]
+    ) -> None:
+        """Decided under a lock, so that two at once cannot both be the last but one."""
+        if user.role not in (UserRole.SUPERADMIN, UserRole.ADMIN) or not user.is_active:
+            return
+        stays = (
+            changes.get("role", user.role) == user.role
+            and changes.get("status", user.status) == UserStatus.ACTIVE
+            and (user.role is UserRole.SUPERADMIN or "tenant_id" not in changes)
+        )
+        if stays:
+            return
+        await self._users.lock_administrators(tx, user.role, user.tenant_id)
+        if not await self._users.has_others(tx, user.role, user.id, user.tenant_id):
+            raise LastAdministrator(
+                f"{user.username} is the last active {user.role}; appoint another one first.",
+                field="role",
+            )
+
+    def _require_possible(self, user: UserData, changes: dict[str, Any], *, force: bool) -> None:
+        if changes.get("totp_activated") is True:
+            message = "A second factor is enrolled by the user; it cannot be switched on here."
+            raise StateConflict(message, field="totp_activated")
+        address = current_origin().address
+        own = current_actor().id == user.id
+        blocks = changes.get("allowed_client_ip")
+        if own and address and not force and not addresses.allowed(blocks, address):
+            message = f"These rules shut out {address}, from where you ask; repeat with force."
+            raise StateConflict(message, field="allowed_client_ip")
+
+    async def _new_tenant(self, tx: Transaction, name: str, scope: Scope) -> UUID:
+        tenant_id = await self._users.find_tenant(tx, name, scope)
+        if tenant_id is None:
+            message = f"there is no tenant {name!r}"
+            raise UserModificationBadRequest.of("domain_name", "unknown", message)
+        return tenant_id
+
+    async def _initial_hash(self, creator: UserCreator) -> str | None:
+        if creator.password_hash is not None:
+            if not self._hasher.recognises(creator.password_hash):
+                message = "is of no known kind, or too costly to verify"
+                raise UserCreationBadRequest.of("password_hash", "unknown_hash", message)
+            return creator.password_hash
+        if creator.password is None:
+            return None
+        context = creator.username, creator.email, creator.domain_name
+        require_acceptable(creator.password, self._password_policy, context, "password")
+        return await self._hasher.hash(creator.password)
+
+    async def _replaced_hash(self, action: ModifyUserAction, password: str, scope: Scope) -> str:
+        async with self._database.autocommit() as tx:
+            user = await self._users.get(tx, action.key(), scope)
+        access.require_may_change(current_actor(), user, {"password": None})
+        context = user.username, user.email, user.domain_name
+        require_acceptable(password, self._password_policy, context, "password")
+        return await self._hasher.hash(password)
+
+    async def _page(
+        self, wanted: UserFilter, order: UserOrder, limit: int, cursor: str | None
+    ) -> Page[UserData]:
+        scope = Scope.of(current_actor())
+        question = [repr(scope), wanted, order]
+        after: tuple[str, str] | None = None
+        if cursor is not None:
+            value, user_id = unseal(self._cursor_key, question, cursor, 2)
+            after = value, user_id
+        async with self._database.autocommit() as tx:
+            found = await self._users.page(tx, scope, wanted, order, limit + 1, after)
+        items = [user for user, _ in found[:limit]]
+        if len(found) <= limit:
+            return Page(items)
+        return Page(items, seal(self._cursor_key, question, list(found[limit - 1][1])))
+
+
+def _differing(user: UserData, columns: dict[str, Any]) -> dict[str, Any]:
+    """The columns whose value really changes."""
+    changes = {}
+    for name, value in columns.items():
+        if name == "attributes":
+            differs = msgspec.json.decode(value) != user.attributes
+        else:
+            differs = name == "password_hash" or getattr(user, name) != value
+        if differs:
+            changes[name] = value
+    return changes
+
+
+def _asked(changes: dict[str, Any]) -> dict[str, Any]:
+    """The changes under the names that a caller knows."""
+    names = {"password_hash": "password", "tenant_id": "domain_name"}
+    return {names.get(name, name): value for name, value in changes.items()}
+
+
+def _before_and_after(
+    before: UserData, after: UserData, changes: dict[str, Any]
+) -> dict[str, tuple[object, object]]:
+    shown = {
+        name: (getattr(before, name), getattr(after, name))
+        for name in changes
+        if name != "password_hash"
+    }
+    return shown | ({"password": ("***", "***")} if "password_hash" in changes else {})
+
+
+def _note(user: UserData, changes: dict[str, tuple[object, object]]) -> Note:
+    return Note(target=user.username, target_id=user.id, tenant_id=user.tenant_id, changes=changes)

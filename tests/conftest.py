@@ -1,0 +1,133 @@
+"""What all tests share: one real PostgreSQL and Valkey a run, one database a worker."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from tenantry.adapters.postgres.embedded import EmbeddedPostgres
+from tenantry.adapters.postgres.migrate import migrate
+from tenantry.adapters.valkey import EmbeddedValkey
+from tenantry.app import App, open_app
+from tenantry.kernel.action import Actor, ActorKind
+from tenantry.settings import Settings
+from tenantry.testing.clock import ShiftedClock
+from tenantry.testing.users import ADMIN_PASSWORD, make_user
+from tenantry.users.model import UserData, UserRole
+
+TEMPLATE_LOCK = 7_380_216
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all workers of a run."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+
+@pytest.fixture(scope="session")
+def postgres(shared_folder: Path) -> Iterator[EmbeddedPostgres]:
+    """A real server; the workers attach to it, and the last one stops it."""
+    with EmbeddedPostgres(shared_folder / "postgres", durable=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey(shared_folder: Path) -> Iterator[EmbeddedValkey]:
+    """A real Valkey, shared likewise."""
+    with EmbeddedValkey(shared_folder / "valkey") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def database(postgres: EmbeddedPostgres) -> str:
+    """The name of this worker's migrated database."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    name = f"tenantry_{worker}"
+    asyncio.run(_create_database(postgres, name))
+    return name
+
+
+async def _create_database(postgres: EmbeddedPostgres, name: str) -> None:
+    owner = await asyncpg.connect(postgres.dsn("tenantry_owner", "postgres"))
+    try:
+        await owner.execute("select pg_advisory_lock($1)", TEMPLATE_LOCK)
+        if not await owner.fetchval(
+            "select true from pg_database where datname = 'template_tenantry'"
+        ):
+            await owner.execute("create database template_tenantry")
+            await migrate(postgres.dsn("tenantry_owner", "template_tenantry"))
+        await owner.execute(f"drop database if exists {name} with (force)")
+        await owner.execute(f"create database {name} template template_tenantry strategy wal_log")
+    finally:
+        await owner.close()
+
+
+@pytest.fixture
+def clock() -> ShiftedClock:
+    return ShiftedClock()
+
+
+@pytest.fixture
+def settings(
+    postgres: EmbeddedPostgres, valkey: EmbeddedValkey, database: str, tmp_path: Path
+) -> Settings:
+    """Settings of a system on the shared servers, with hashing made cheap."""
+    return Settings(
+        port=0,
+        data_dir=tmp_path / "data",
+        database_url=postgres.dsn("tenantry_app", database),
+        migration_database_url=postgres.dsn("tenantry_owner", database),
+        valkey_url=valkey.url,
+        admin_password=ADMIN_PASSWORD,
+        hash_memory_kib=8,
+        hash_time_cost=1,
+    )
+
+
+@pytest.fixture
+async def owner(postgres: EmbeddedPostgres, database: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection as the role that owns the tables, to look behind the system's back."""
+    connection = await asyncpg.connect(postgres.dsn("tenantry_owner", database))
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def tenantry(
+    settings: Settings, clock: ShiftedClock, owner: asyncpg.Connection
+) -> AsyncIterator[App]:
+    """The whole system on real servers, as empty as on its first day."""
+    tables = await owner.fetch(
+        "select relname from pg_class where relkind in ('r', 'p') and not relispartition"
+        " and relnamespace = 'public'::regnamespace and relname <> 'alembic_version'"
+    )
+    await owner.execute(f"truncate {', '.join(row[0] for row in tables)}")
+    async with open_app(settings, clock=clock) as app:
+        yield app
+
+
+@pytest.fixture
+async def john(tenantry: App) -> UserData:
+    """A plain user."""
+    return await make_user(tenantry, "john", email="john@example.com", full_name="John Doe")
+
+
+@pytest.fixture
+async def admin(tenantry: App) -> UserData:
+    """An admin of the first tenant."""
+    return await make_user(tenantry, "adele", role=UserRole.ADMIN)
+
+
+@pytest.fixture
+def superadmin() -> Actor:
+    """A superadmin who is nobody in particular."""
+    return Actor(ActorKind.USER, "root", role="superadmin")
