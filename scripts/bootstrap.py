@@ -62,10 +62,10 @@ def run(arguments: Sequence[str]) -> int:
     """Start the account server (arguments go to `tenantry serve`)."""
     environment.ensure()
     command = [str(environment.program("tenantry")), "serve", *arguments]
-    if os.name == "nt":
-        return subprocess.run(command, env=environment.inside(), check=False).returncode
-    # The server takes this process's place, so that signals reach it and nothing else.
-    os.execve(command[0], command, environment.inside())
+    if os.name != "nt":
+        # The server takes this process's place, so that signals reach it and nothing else.
+        os.execve(command[0], command, environment.inside())  # noqa: S606 - no shell is wanted
+    return subprocess.run(command, env=environment.inside(), check=False).returncode
 
 
 def test(arguments: Sequence[str]) -> int:
@@ -170,8 +170,8 @@ def main(arguments: Sequence[str]) -> int:
         rest = rest[1:]
     try:
         return COMMANDS[name](rest)
-    except environment.Stop as stop:
-        print(environment.paint("1;31", str(stop)), file=sys.stderr)
+    except environment.SetupError as error:
+        print(environment.paint("1;31", str(error)), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -46,7 +46,7 @@ NETWORK_SIGNS = (
 )
 
 
-class Stop(Exception):
+class SetupError(Exception):
     """The command cannot go on; the message tells the person what to do."""
 
 
@@ -98,7 +98,7 @@ def find_python() -> Interpreter:
         version = version_of(found) if found else None
         if found and version and version >= OLDEST:
             return Interpreter(found, version)
-    raise Stop(
+    raise SetupError(
         "Tenantry needs Python 3.11 or later. This is Python {}.{} ({}), and none of {} is on "
         "PATH.\n"
         "  Debian, Ubuntu:  sudo apt-get install python3.11 python3.11-venv\n"
@@ -112,7 +112,7 @@ def require_venv_modules(python: Interpreter) -> None:
     """Debian and Ubuntu keep venv and ensurepip in a package of their own."""
     probe = [python.path, "-c", "import venv, ensurepip"]
     if subprocess.run(probe, stderr=subprocess.DEVNULL, check=False).returncode != 0:
-        raise Stop(
+        raise SetupError(
             "{} has no venv and ensurepip modules, which make the environment.\n"
             "  Debian, Ubuntu:  sudo apt-get install python{}.{}-venv\n"
             "Then run the same command again.".format(python.path, *python.version)
@@ -127,7 +127,7 @@ def fingerprint(version: tuple[int, int]) -> str:
         try:
             content = path.read_bytes()
         except FileNotFoundError:
-            raise Stop(f"{path} is missing; this is not a whole checkout.") from None
+            raise SetupError(f"{path} is missing; this is not a whole checkout.") from None
         digest.update(b"\0" + hashlib.sha256(content).digest())
     return digest.hexdigest()
 
@@ -208,13 +208,13 @@ def is_network(said: str) -> bool:
 def explain(step: str, said: str) -> NoReturn:
     """Stop with a sentence instead of an installer's traceback."""
     if is_network(said):
-        raise Stop(
+        raise SetupError(
             f"No network: the Python package index cannot be reached while {step}.\n"
             "Connect (or set the proxy or index variables that pip and uv read), then run the "
             f"same command again. Details: {LOG.relative_to(ROOT)}"
         )
     last = [line for line in said.splitlines() if line.strip()][-5:]
-    raise Stop(
+    raise SetupError(
         "{} failed:\n  {}\nDetails: {}".format(
             step[:1].upper() + step[1:], "\n  ".join(last), LOG.relative_to(ROOT)
         )
@@ -229,7 +229,7 @@ def make_venv(python: Interpreter) -> None:
         VENV.mkdir(exist_ok=True)
         LOG.write_text("", encoding="utf-8")
     except OSError as error:
-        raise Stop(f"{VENV} cannot be written: {error.strerror}.") from None
+        raise SetupError(f"{VENV} cannot be written: {error.strerror}.") from None
     made = subprocess.run(
         [python.path, "-m", "venv", "--clear", str(VENV)],
         stdout=subprocess.PIPE,
@@ -256,7 +256,7 @@ def install_uv() -> bool:
     return said is None
 
 
-def install_locked(have_uv: bool) -> None:
+def install_locked(*, have_uv: bool) -> None:
     """Install what the lock file says, with uv or, where uv does not work, with pip."""
     arguments = ("--require-hashes", "-r", str(LOCKS / "dev.txt"))
     if have_uv:
@@ -269,7 +269,7 @@ def install_locked(have_uv: bool) -> None:
         explain("installing the locked packages", said)
 
 
-def install_ourselves(have_uv: bool) -> None:
+def install_ourselves(*, have_uv: bool) -> None:
     """Install the project and the packages in compat/ so that edits take effect at once."""
     say("installing the project")
     arguments = ["--no-deps", "--no-build-isolation"]
@@ -293,9 +293,9 @@ def install(version: tuple[int, int]) -> None:
         STAMP.unlink()
     try:
         have_uv = install_uv()
-        install_locked(have_uv)
-        install_ourselves(have_uv)
-    except Stop:
+        install_locked(have_uv=have_uv)
+        install_ourselves(have_uv=have_uv)
+    except SetupError:
         if before is not None:
             STAMP.write_text(before, encoding="utf-8")
         raise

@@ -74,7 +74,7 @@ def test_an_old_python_alone_is_told_what_to_install(
 ) -> None:
     monkeypatch.setattr(environment, "running_version", lambda: (3, 9))
     monkeypatch.setattr(environment.shutil, "which", lambda name: None)
-    with pytest.raises(environment.Stop) as caught:
+    with pytest.raises(environment.SetupError) as caught:
         environment.find_python()
     assert "needs Python 3.11 or later. This is Python 3.9" in str(caught.value)
     assert "apt-get install python3.11 python3.11-venv" in str(caught.value)
@@ -98,7 +98,7 @@ def test_a_program_that_is_no_python_has_no_version(environment: ModuleType) -> 
 
 def test_a_missing_venv_module_names_its_package(environment: ModuleType) -> None:
     python = environment.Interpreter("false", (3, 11))
-    with pytest.raises(environment.Stop, match=r"sudo apt-get install python3\.11-venv"):
+    with pytest.raises(environment.SetupError, match=r"sudo apt-get install python3\.11-venv"):
         environment.require_venv_modules(python)
 
 
@@ -107,7 +107,7 @@ def test_a_missing_network_is_said_plainly(
     environment: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(environment, "attempt", lambda command: f"Traceback\n{NO_NETWORK}")
-    with pytest.raises(environment.Stop) as caught:
+    with pytest.raises(environment.SetupError) as caught:
         environment.install(environment.running_version())
     assert str(caught.value).startswith("No network")
     assert "Traceback" not in str(caught.value)
@@ -119,7 +119,7 @@ def test_an_unwritable_folder_is_named(
     (checkout / "file").touch()
     monkeypatch.setattr(environment, "VENV", checkout / "file" / ".venv")
     monkeypatch.setattr(environment, "require_venv_modules", lambda python: None)
-    with pytest.raises(environment.Stop, match="cannot be written"):
+    with pytest.raises(environment.SetupError, match="cannot be written"):
         environment.make_venv(environment.Interpreter(sys.executable, (3, 12)))
 
 
@@ -188,8 +188,8 @@ def test_a_killed_set_up_begins_anew_and_a_refused_one_keeps_the_old(
         return install_uv
 
     environment.STAMP.write_text("before")
-    monkeypatch.setattr(environment, "install_uv", raising(environment.Stop("no network")))
-    with pytest.raises(environment.Stop):
+    monkeypatch.setattr(environment, "install_uv", raising(environment.SetupError("no network")))
+    with pytest.raises(environment.SetupError):
         environment.install((3, 12))
     assert environment.STAMP.read_text() == "before"
     monkeypatch.setattr(environment, "install_uv", raising(KeyboardInterrupt()))

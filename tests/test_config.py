@@ -83,9 +83,10 @@ def test_the_password_is_not_shown() -> None:
 def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
     mask = os.umask(0)
     try:
-        path = write_connection(tmp_path / "new", ConnectionParams(password="secret"))
+        path = write_connection(tmp_path / "a" / "new", ConnectionParams(password="secret"))
     finally:
         os.umask(mask)
+    assert not mode_of(tmp_path / "a") & 0o066
     assert mode_of(path) == 0o600
     assert not mode_of(path.parent) & 0o066
     assert json.loads(path.read_text())["password"] == "secret"

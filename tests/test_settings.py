@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tenantry.environment import mask_url
 from tenantry.errors import ConfigurationError
-from tenantry.settings import VARIABLES, Settings, mask_url
+from tenantry.settings import VARIABLES, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 

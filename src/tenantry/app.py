@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from tenantry import bootstrap
 from tenantry.adapters.argon2 import ThreadedHasher
 from tenantry.adapters.log import LogMonitor
-from tenantry.adapters.postgres.database import PostgresDatabase, open_pool
+from tenantry.adapters.postgres.database import APPLICATION, PostgresDatabase, open_pool
 from tenantry.adapters.postgres.embedded import EmbeddedPostgres
 from tenantry.adapters.postgres.migrate import migrate as migrate_database
 from tenantry.adapters.process import EmbeddedServer
@@ -52,7 +52,7 @@ logger = logging.getLogger(__name__)
 
 ServerT = TypeVar("ServerT", bound=EmbeddedServer)
 
-OWNER, APPLICATION, DATABASE = "tenantry_owner", "tenantry_app", "postgres"
+OWNER, DATABASE = "tenantry_owner", "postgres"
 
 
 @dataclass(frozen=True)

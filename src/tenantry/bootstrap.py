@@ -4,7 +4,7 @@ import secrets
 from datetime import timedelta
 
 from tenantry.errors import UserConflict
-from tenantry.kernel.clock import Clock, random_secret, uuid7
+from tenantry.kernel.clock import Clock, uuid7
 from tenantry.kernel.transaction import Database, Statement, Transaction
 from tenantry.settings import Settings
 from tenantry.users.actions import CreateUserAction
@@ -61,7 +61,7 @@ async def install(tx: Transaction, clock: Clock) -> bytes:
     """Make what is missing, in any number of processes at once; the key for sealing cursors."""
     now = clock.now()
     await ensure_partitions(tx, clock)
-    await tx.execute(INSTALL, random_secret(), now)
+    await tx.execute(INSTALL, secrets.token_bytes(32), now)
     await tx.execute(ADD_TENANT, uuid7(now), now)
     await tx.execute(ADD_POLICIES, POLICIES, now)
     key: bytes = await tx.fetchval(CURSOR_KEY)

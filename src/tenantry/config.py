@@ -74,12 +74,14 @@ def data_folder(environ: Mapping[str, str]) -> Path:
 
 
 def make_data_folder(data_dir: Path) -> None:
-    """Make the folder, closed to others; a folder that exists keeps its mode.
+    """Make the folder and those above it that are missing, closed to others.
 
-    Below root's, the embedded PostgreSQL runs as another user, who must get through to its own
-    folder: that user may pass this one without seeing what is in it.
+    A folder that exists keeps its mode. Root's may be passed, not listed: its embedded PostgreSQL
+    runs as another user, who must get through to its own part.
     """
-    data_dir.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+    missing = [place for place in (data_dir, *data_dir.parents) if not place.exists()]
+    for place in reversed(missing):
+        place.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, exist_ok=True)
 
 
 def checked(values: Mapping[str, object], source: str) -> ConnectionParams:

@@ -1,6 +1,6 @@
 """Every error that Tenantry raises, in one tree.
 
-    TenantryError                     code, message, field, data; the docstring is the default message
+    TenantryError                     code, message, field, data; its docstring is the default
     ├── AccountError                  an invalid request or state
     │   ├── InvalidInput              one or more fields are wrong; ``violations`` names each
     │   │   ├── UserCreationBadRequest

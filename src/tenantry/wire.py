@@ -15,9 +15,10 @@ import msgspec
 from msgspec import NODEFAULT, UNSET, UnsetType
 
 from tenantry.errors import InvalidInput, Violation
-from tenantry.kernel.action import Action, is_secret
+from tenantry.kernel.action import Action
 from tenantry.kernel.modifier import Modifier, OptionalState
 from tenantry.kernel.route import Route
+from tenantry.record import is_secret
 
 _PLACEHOLDER = re.compile(r"{(\w+)}")
 _AT = re.compile(r" - at `\$\.?([^`]*)`$")
@@ -33,7 +34,7 @@ class WireField:
     where: str
     """``path``, ``query`` or ``body``."""
     inline: bool = False
-    state: type[OptionalState[Any]] | None = None
+    state: Any = None  # Any: OptionalState, TriState or None
     """The state that a modifier's field is wrapped in."""
 
     @property
@@ -165,7 +166,7 @@ class Binding:
         state = self._by_name[name].state
         if state is None:
             return value
-        return state.update(value) if value is not None else state.nullify()  # type: ignore[attr-defined]  # only a TriState's type takes null
+        return state.update(value) if value is not None else state.nullify()
 
     def _convert(
         self, values: object, where: str, violations: list[Violation]

@@ -3,7 +3,7 @@
 Only the app object is faked; wire, routes and actions are the real ones.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -188,19 +188,17 @@ async def api(tenantry: Any) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 @pytest.fixture
-def root_credentials(tenantry: Any) -> Iterator[dict[str, str]]:
-    yield {
+def root_credentials(tenantry: Any) -> dict[str, str]:
+    return {
         "username": tenantry.settings.admin_user,
         "password": "correct horse battery staple",
     }
 
 
 @pytest.fixture
-async def root(
-    api: httpx2.AsyncClient, root_credentials: dict[str, str]
-) -> AsyncIterator[httpx2.AsyncClient]:
+async def root(api: httpx2.AsyncClient, root_credentials: dict[str, str]) -> httpx2.AsyncClient:
     """The superadmin's client of the real app."""
     answer = await api.post("/api/v1/login", json=root_credentials)
     answer.raise_for_status()
     api.headers["Authorization"] = f"Bearer {answer.json()['session_token']}"
-    yield api
+    return api

@@ -1,5 +1,6 @@
 """Strict JSON: each wrong value is refused, and the refusal names the field."""
 
+import contextlib
 import json
 import time
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry.errors import InvalidInput
+from tenantry.errors import InvalidInput, Violation
 from tenantry.http.refusal import Refusal
 from tenantry.http.strict_json import largest_field, parse
 
@@ -132,16 +133,16 @@ _JSON = st.recursive(
 @given(_JSON)
 def test_it_takes_what_the_standard_parser_takes_or_names_a_field(value: object) -> None:
     content = json.dumps(value).encode()
+    refused: list[Violation] = []
     try:
         assert parse(content) == json.loads(content)
-    except InvalidInput as refused:
-        assert all(v.field and v.message for v in refused.violations)
+    except InvalidInput as error:
+        refused += error.violations
+    assert all(v.field and v.message for v in refused)
 
 
 @given(st.binary(max_size=300))
 def test_no_bytes_make_it_fail_in_another_way(content: bytes) -> None:
-    try:
+    with contextlib.suppress(InvalidInput, Refusal):
         parse(content)
-    except (InvalidInput, Refusal):
-        pass
     largest_field(content)

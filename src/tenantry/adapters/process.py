@@ -14,6 +14,7 @@ import socket
 import stat
 import subprocess
 import tempfile
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
+from tenantry.config import make_data_folder
 from tenantry.errors import ConfigurationError, ConnectionError
 
 PAUSE = 0.005
@@ -119,7 +121,7 @@ class EmbeddedServer(ABC):
     start_seconds: ClassVar[float] = 120.0
 
     def __init__(self, data_dir: Path) -> None:
-        self.folder = Path(os.path.abspath(data_dir))
+        self.folder = data_dir.absolute()
         self.log = self.folder / f"{self.program}.log"
         self._holding: int | None = None
         self._child: subprocess.Popen[bytes] | None = None
@@ -149,8 +151,6 @@ class EmbeddedServer(ABC):
             if self._holding is None:
                 self._holding = open_lock(self.folder / "holders.lock", fcntl.LOCK_SH)
             try:
-                if self._child is not None:
-                    self._child.poll()  # a zombie of ours would look alive
                 found = self._find()
                 self._pid = self._begin() if found is None else found
             except BaseException:
@@ -215,7 +215,7 @@ class EmbeddedServer(ABC):
         """
         rotate(self.log)
         with self.log.open("ab") as log:
-            os.chmod(log.fileno(), 0o600)
+            os.fchmod(log.fileno(), 0o600)
             self._log_start = log.tell()
             self._child = subprocess.Popen(
                 list(command),
@@ -229,6 +229,8 @@ class EmbeddedServer(ABC):
                 group=group,
                 extra_groups=None if user is None else [],
             )
+        # Collects the process when it ends, also after this object has let go of it.
+        threading.Thread(target=self._child.wait, name=self.program, daemon=True).start()
         return self._child
 
     def _await(self, child: subprocess.Popen[bytes], ready: Callable[[], bool]) -> int:
@@ -284,12 +286,9 @@ class EmbeddedServer(ABC):
 
 
 def make_folder(folder: Path) -> None:
-    """Make the server's folder, closed to others; an existing one keeps its mode.
-
-    A folder of root's may be passed, not listed: a server that gives up root must get to its part.
-    """
+    """Make the server's folder like the data folder it usually lies in."""
     try:
-        folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+        make_data_folder(folder)
     except OSError as error:
         raise ConfigurationError(f"{folder} cannot be made: {error.strerror}.") from None
 
@@ -331,7 +330,7 @@ def take_over(folder: Path, owner: int) -> None:
     for place, _, files in os.walk(folder):
         os.chown(place, owner, -1, follow_symlinks=False)
         for name in files:
-            os.chown(os.path.join(place, name), owner, -1, follow_symlinks=False)
+            os.chown(Path(place) / name, owner, -1, follow_symlinks=False)
 
 
 def short_folder(folder: Path, owner: int) -> Path:
@@ -341,7 +340,7 @@ def short_folder(folder: Path, owner: int) -> Path:
     """
     name = "tenantry-" + hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:16]
     above = tempfile.gettempdir()
-    above = above if len(os.fsencode(above)) <= 40 else "/tmp"
+    above = above if len(os.fsencode(above)) <= 40 else "/tmp"  # noqa: S108 - checked below
     place = Path(above) / name
     with contextlib.suppress(FileExistsError):
         place.mkdir(mode=0o700)

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from tenantry.kernel.action import Outcome, Record
+from tenantry.kernel.action import Outcome
+from tenantry.record import Record
 
 
 class AuditEntry(Record, frozen=True, kw_only=True):

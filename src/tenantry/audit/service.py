@@ -29,7 +29,7 @@ class AuditService:
         conditions = _conditions(action, scope)
         question = [repr(condition) for condition in conditions]
         if action.cursor is not None:
-            at, entry_id = unseal(self._cursor_key, question, action.cursor, 2)
+            at, entry_id = unseal(self._cursor_key, question, action.cursor)
             conditions.append(("before", (datetime.fromisoformat(at), UUID(entry_id))))
         async with self._database.autocommit() as tx:
             found = await self._repository.page(tx, conditions, action.limit + 1)

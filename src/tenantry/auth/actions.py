@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import ClassVar
 
-from tenantry.kernel.action import Action, Audience, Record, SecretText
+from tenantry.kernel.action import Action, Audience
+from tenantry.record import Record, SecretText
 from tenantry.users.model import UserData
 
 

@@ -24,13 +24,13 @@ _ALL = "given__all"
 class Shape(NamedTuple):
     """How values of a field are written on a command line."""
 
-    kind: click.ParamType | None
+    kind: click.ParamType[Any, Any] | None
     """None: a switch."""
     many: bool = False
     nullable: bool = False
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[datetime, Any]):  # Any: whatever a default is
     """A date or a date and time (ISO 8601); without a zone it is local time."""
 
     name = "time"
@@ -47,7 +47,7 @@ class Moment(click.ParamType):
             self.fail(f"{value!r} is no time such as 2026-03-01 or 2026-03-01T14:30", param, ctx)
 
 
-class Pair(click.ParamType):
+class Pair(click.ParamType[tuple[str, str], Any]):  # Any: as above
     """KEY=VALUE; the value is text."""
 
     name = "key=value"
@@ -98,7 +98,11 @@ def shape_of(annotation: Any) -> Shape:  # Any: a type expression
         return Shape(Pair(), many=True)
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return Shape(click.Choice([member.value for member in annotation]))
-    plain: dict[Any, click.ParamType | None] = {bool: None, int: click.INT, datetime: Moment()}
+    plain: dict[Any, click.ParamType[Any, Any] | None] = {
+        bool: None,
+        int: click.INT,
+        datetime: Moment(),
+    }
     return Shape(plain.get(annotation, click.STRING))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -90,15 +91,21 @@ def _installation() -> Iterator[Check]:
         yield Check("settings", State.FAIL, str(error).replace("\n", " "))
         return
     yield Check("settings", State.OK, "every TENANTRY_* variable is known and fits")
+    yield _connection_file(settings.data_dir)
+
+
+def _connection_file(data_dir: Path) -> Check:
+    """The first administrator's password is in it, so nobody else may read it."""
+    from tenantry.config import FILE_NAME
+
+    path = data_dir / FILE_NAME
     try:
-        mode = stat.S_IMODE(settings.data_dir.stat().st_mode)
+        mode = stat.S_IMODE(path.stat().st_mode)
     except OSError as error:
-        detail = f"{settings.data_dir}: {error.strerror} (there is one only where a server runs)"
-        yield Check("data folder", State.WARN, detail)
-        return
-    open_to_others = mode & 0o077
-    detail = f"{settings.data_dir.absolute()}, mode {mode:04o}"
-    yield Check("data folder", State.WARN if open_to_others else State.OK, detail)
+        detail = f"{path}: {error.strerror} (there is one only where a server has run)"
+        return Check("data folder", State.WARN, detail)
+    state = State.FAIL if mode & 0o077 else State.OK
+    return Check("data folder", state, f"{path.absolute()}, mode {mode:04o}")
 
 
 def _server(address: str) -> Iterator[Check]:

@@ -55,9 +55,7 @@ def _columns(fields: str | None) -> Sequence[str]:
     return columns
 
 
-async def _stream(
-    transport: "Transport", out: TextIO, kind: str, columns: Sequence[str]
-) -> int:
+async def _stream(transport: "Transport", out: TextIO, kind: str, columns: Sequence[str]) -> int:
     from tenantry.cli.formats import WRITERS
 
     writer = WRITERS[kind](out, columns)

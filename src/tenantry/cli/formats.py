@@ -22,11 +22,11 @@ class RecordWriter(Protocol):
 
 
 class CsvWriter:
-    """RFC 4180 with a header; what a spreadsheet would take for a formula gets a quote."""
+    """With a header; what a spreadsheet would take for a formula gets a quote."""
 
     def __init__(self, out: TextIO, columns: Sequence[str]) -> None:
         self._columns = columns
-        self._csv = csv.writer(out, lineterminator="\r\n")
+        self._csv = csv.writer(out, lineterminator="\n")
         self._csv.writerow(columns)
 
     def write(self, records: Iterable[Record]) -> None:

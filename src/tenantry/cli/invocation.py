@@ -42,7 +42,9 @@ def common_options() -> list[click.Option]:
             type=click.Choice(FORMATS),
             help="How to print: a table by default.",
         ),
-        _option("color", ["--no-color"], flag_value=False, help="No colours; NO_COLOR does so too."),
+        _option(
+            "color", ["--no-color"], flag_value=False, help="No colours; NO_COLOR does so too."
+        ),
         _option("traceback", ["--traceback"], flag_value=True, help="Show where an error arose."),
     ]
 
@@ -61,7 +63,7 @@ def _option(name: str, declaration: list[str], **more: Any) -> click.Option:  # 
 
 
 def _keeper(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
-    def keep(context: click.Context, parameter: click.Parameter, value: object) -> None:
+    def keep(context: click.Context, _: click.Parameter, value: object) -> None:
         if value is not None:
             setattr(context.ensure_object(Invocation), name, value)
 

@@ -1,13 +1,27 @@
-"""`tenantry login`, `logout` and `whoami`."""
+"""`tenantry login`, `logout`, `whoami` and `password`."""
+
+import sys
+from typing import TYPE_CHECKING
 
 import click
 
-from tenantry.auth.actions import AuthenticateAction, EndOwnSessionAction, WhoAmI, WhoAmIAction
+from tenantry.auth.actions import (
+    AuthenticateAction,
+    AuthenticationResult,
+    ChangeOwnPasswordAction,
+    EndOwnSessionAction,
+    WhoAmI,
+    WhoAmIAction,
+)
 from tenantry.cli import secret_input, session
 from tenantry.cli.invocation import Plain, current
+from tenantry.cli.safe import shown
 from tenantry.cli.session_file import Session
-from tenantry.errors import AuthenticationError, NotAuthenticated
+from tenantry.errors import AuthenticationError, InvalidCredentials, NotAuthenticated
 from tenantry.users.model import UserData
+
+if TYPE_CHECKING:
+    from tenantry.config import ConnectionParams
 
 
 @click.command(cls=Plain)
@@ -21,13 +35,31 @@ def login(user: str | None, password_file: str | None) -> None:
     administrator. The password is otherwise asked for.
     """
     address = session.server()
-    name, password = _credentials(address, user, password_file)
-    answer = session.run_as_nobody(AuthenticateAction(name, password, raise_on_failure=True))
-    if answer.session_token is None or answer.user is None:
-        raise AuthenticationError(answer.error_message or "")
-    kept = Session(answer.user.username, answer.session_token, answer.expires_at)
-    session.session_file().put(address, kept)
-    _welcome(address, answer.user)
+    found = _found(address, user)
+    if password_file is not None:
+        answer = _authenticate(found.user, secret_input.read(password_file))
+    elif found.password:
+        answer = _try_found(found)
+    else:
+        answer = _authenticate(found.user, _asked_for(found.user))
+    _welcome(address, _remember(address, answer))
+
+
+@click.command(cls=Plain)
+@click.option("--current-password-file", metavar="FILE", help="Read it from a file; - is stdin.")
+@click.option("--new-password-file", metavar="FILE", help="Read it from a file; - is stdin.")
+def password(current_password_file: str | None, new_password_file: str | None) -> None:
+    """Change your own password, with the current one as proof. Ends your other sessions."""
+    from tenantry.cli.output import say
+
+    files = (current_password_file, new_password_file)
+    if files == ("-", "-"):
+        raise click.UsageError("Only one thing can be read from standard input.")
+    before = _secret("current password", "--current-password-file", files[0], twice=False)
+    after = _secret("new password", "--new-password-file", files[1], twice=True)
+    answer = session.run(ChangeOwnPasswordAction(before, after))
+    user = _remember(session.server(), answer)
+    say(f"The password of {shown(user.username)} is changed.")
 
 
 @click.command(cls=Plain)
@@ -60,19 +92,47 @@ def whoami() -> None:
         note(f"This session can only: {', '.join(me.only)}")
 
 
-def _credentials(address: str, user: str | None, password_file: str | None) -> tuple[str, str]:
+def _found(address: str, user: str | None) -> "ConnectionParams":
     """Whom to log in as. A password that was found is sent only where it belongs."""
     from tenantry.config import get_connection_params
     from tenantry.sdk.transport import server_url
 
     found = get_connection_params()
-    name = user or found.user
-    if password_file is not None:
-        return name, secret_input.read(password_file)
-    is_theirs = address == server_url(found.host, found.port) and name == found.user
-    if is_theirs and found.password:
-        return name, found.password
-    return name, secret_input.ask(f"password of {name}", "--password-file")
+    is_theirs = address == server_url(found.host, found.port) and user in (None, found.user)
+    return found if is_theirs else found._replace(user=user or found.user, password="")
+
+
+def _try_found(found: "ConnectionParams") -> AuthenticationResult:
+    """Log in with the password that was found; it may have been changed since it was written."""
+    try:
+        return _authenticate(found.user, found.password)
+    except InvalidCredentials:
+        if not sys.stdin.isatty():
+            raise
+        from tenantry.cli.output import note
+
+        note(f"The password found for {found.user} (environment or connection.json) is refused.")
+        return _authenticate(found.user, _asked_for(found.user))
+
+
+def _asked_for(user: str) -> str:
+    return secret_input.ask(f"password of {shown(user)}", "--password-file")
+
+
+def _authenticate(user: str, password: str) -> AuthenticationResult:
+    return session.run_as_nobody(AuthenticateAction(user, password, raise_on_failure=True))
+
+
+def _secret(what: str, option: str, file: str | None, *, twice: bool) -> str:
+    return secret_input.read(file) if file else secret_input.ask(what, option, twice=twice)
+
+
+def _remember(address: str, answer: AuthenticationResult) -> UserData:
+    if answer.session_token is None or answer.user is None:
+        raise AuthenticationError(answer.error_message or "")
+    kept = Session(answer.user.username, answer.session_token, answer.expires_at)
+    session.session_file().put(address, kept)
+    return answer.user
 
 
 def _welcome(address: str, user: UserData) -> None:
@@ -80,8 +140,6 @@ def _welcome(address: str, user: UserData) -> None:
 
     invocation = current()
     if invocation.output in (None, "table"):
-        from tenantry.cli.safe import shown
-
         who = f"{shown(user.username)} ({user.role.value} in {shown(user.domain_name)})"
         say(f"Logged in to {address} as {who}.")
     else:

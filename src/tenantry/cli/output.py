@@ -119,5 +119,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:
 
     widths = [max(cell_len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
-        cells = (text + " " * (width - cell_len(text)) for text, width in zip(row, widths, strict=True))
+        cells = (
+            text + " " * (width - cell_len(text)) for text, width in zip(row, widths, strict=True)
+        )
         yield "  ".join(cells).rstrip()

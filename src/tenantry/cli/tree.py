@@ -23,6 +23,7 @@ HAND_WRITTEN: Final = {
     "login": "login:login",
     "logout": "login:logout",
     "whoami": "login:whoami",
+    "password": "login:password",
     "doctor": "doctor:doctor",
     "version": "version:version",
     "user import": "importing:import_users",

@@ -99,9 +99,11 @@ class _Exchange:
         self._send = send
         self._dress = dress
         self._unread = True
+        self._begun = False
         self.status = 0
 
     async def receive(self) -> Message:
+        self._begun = True
         message = await self._receive()
         self._unread = message.get("more_body", False)
         return message
@@ -114,7 +116,9 @@ class _Exchange:
 
     async def refuse(self, answer: Response, scope: Scope) -> None:
         """Send a problem; that of a body too large while the rest of it still comes in."""
-        if answer.status_code != 413 or not self._unread:
+        # Who waits for "100 Continue" has sent nothing yet and now never will.
+        waits = not self._begun and any(name == b"expect" for name, _ in scope["headers"])
+        if answer.status_code != 413 or not self._unread or waits:
             await answer(scope, self.receive, self.send)
             return
         start = {"type": "http.response.start", "status": answer.status_code}

@@ -59,7 +59,7 @@ class Operations:
             Plain("/openapi.json", self.openapi),
         )
 
-    async def live(self, scope: Scope) -> Response:
+    async def live(self, _scope: Scope) -> Response:
         """The process answers; nothing else is asked, so a lost database restarts nobody."""
         return _json([CheckResult("process", ok=True, required=True)], 200)
 
@@ -78,7 +78,7 @@ class Operations:
         content = generate_latest(self._app.registry)
         return Response(content, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    async def openapi(self, scope: Scope) -> Response:
+    async def openapi(self, _scope: Scope) -> Response:
         """The description of the API, made when first asked for."""
         if self._document is None:
             self._document = msgspec.json.encode(document(self._app.wire))
@@ -86,12 +86,12 @@ class Operations:
 
     async def _checks(self) -> list[CheckResult]:
         if self._lifecycle.stopping:
-            return [CheckResult("serving", False, True, "the server is going down")]
+            return [_not_serving("the server is going down")]
         try:
             async with asyncio.timeout(READY_SECONDS):
                 return [_line(check) for check in await self._app.readiness()]
         except TimeoutError:
-            return [CheckResult("serving", False, True, "the checks took too long")]
+            return [_not_serving("the checks took too long")]
 
     async def _operator(self, scope: Scope) -> bool:
         """Somebody on this machine, or whoever is logged in to look after the platform."""
@@ -106,6 +106,10 @@ class Operations:
 
 def _line(check: Check) -> CheckResult:
     return CheckResult(check.name, check.ok, check.required, check.detail or None)
+
+
+def _not_serving(detail: str) -> CheckResult:
+    return CheckResult("serving", ok=False, required=True, detail=detail)
 
 
 def _json(value: object, status: int) -> Response:

@@ -14,7 +14,8 @@ import msgspec
 
 from tenantry.http.endpoint import NO_BODY
 from tenantry.http.problems import MEDIA_TYPE, Problem
-from tenantry.kernel.action import Audience, is_secret
+from tenantry.kernel.action import Audience
+from tenantry.record import is_secret
 from tenantry.routes import API, wire
 from tenantry.wire import Binding, Wire, WireField
 

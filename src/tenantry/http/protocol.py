@@ -42,6 +42,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._refusal = 400
         self._header_bytes = 0
+        self._incomplete_bytes = 0
         self._header_deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own narrowing
@@ -51,6 +52,17 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._have_headers()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        before = self._header_deadline
+        super().data_received(data)
+        if before is None or self._header_deadline is not before:
+            return
+        # A header that never ends is kept by the parser and not yet seen by on_header.
+        self._incomplete_bytes += len(data)
+        if self._incomplete_bytes > MAX_URL + MAX_HEADERS and not self.transport.is_closing():
+            self._refusal = 431
+            self.send_400_response("")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -105,6 +117,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._header_deadline is not None:
             self._header_deadline.cancel()
             self._header_deadline = None
+            self._incomplete_bytes = 0
 
     def _too_slow(self) -> None:
         self._header_deadline = None

@@ -1,42 +1,17 @@
 """What can be asked (Action), who asks (Actor, Origin) and one asking of it (Run)."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
-from typing import Annotated, Any, ClassVar, Generic, Protocol, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, get_args
 from uuid import UUID
 
-import msgspec
+from tenantry.record import Record
 
 ResultT = TypeVar("ResultT")
-
-SecretText = Annotated[str, msgspec.Meta(extra={"secret": True})]
-"""Text that must not be shown: masked in every repr, asked for at a prompt, never logged."""
-
-
-def is_secret(annotation: Any) -> bool:  # Any: a type annotation may be anything
-    """Whether a field's annotation, or one inside it, is SecretText."""
-    if get_origin(annotation) is Annotated:
-        metas = get_args(annotation)[1:]
-        if any(isinstance(m, msgspec.Meta) and (m.extra or {}).get("secret") for m in metas):
-            return True
-    return any(is_secret(inner) for inner in get_args(annotation) if inner is not ...)
-
-
-class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A frozen value that goes over the wire; fields of SecretText are masked in its repr."""
-
-    def __repr__(self) -> str:
-        hints = msgspec.structs.fields(self)
-        shown = (
-            f"{f.name}={'***' if is_secret(f.type) else repr(getattr(self, f.name))}" for f in hints
-        )
-        return f"{type(self).__name__}({', '.join(shown)})"
-
-    __str__ = __repr__
 
 
 class Audience(Enum):
@@ -90,10 +65,6 @@ class Actor:
     role: str | None = None
     session_id: UUID | None = None
     only: frozenset[str] | None = None
-
-    def as_actor(self) -> "Actor":
-        """Itself, so that ``acting_as`` takes actors and users alike."""
-        return self
 
 
 SYSTEM = Actor(ActorKind.SYSTEM, "system")
@@ -173,25 +144,22 @@ def current_run() -> Run | None:
     return _run.get()
 
 
-@contextmanager
-def acting_as(who: Acting, origin: Origin | None = None) -> Iterator[Actor]:
+def acting_as(who: Actor | Acting, origin: Origin | None = None) -> AbstractContextManager[None]:
     """Run what is inside as this actor (and from this origin), in this context only."""
-    actor = who.as_actor()
-    actor_token = _actor.set(actor)
-    origin_token = _origin.set(origin) if origin is not None else None
-    try:
-        yield actor
-    finally:
-        _actor.reset(actor_token)
-        if origin_token is not None:
-            _origin.reset(origin_token)
+    actor = who if isinstance(who, Actor) else who.as_actor()
+    return _set((_actor, actor), (_origin, origin or _origin.get()))
 
 
 @contextmanager
-def running(run: Run) -> Iterator[None]:
-    """Make this the current run."""
-    token = _run.set(run)
+def _set(*pairs: tuple[ContextVar[Any], object]) -> Iterator[None]:
+    tokens = [(variable, variable.set(value)) for variable, value in pairs]
     try:
         yield
     finally:
-        _run.reset(token)
+        for variable, token in tokens:
+            variable.reset(token)
+
+
+def running(run: Run) -> AbstractContextManager[None]:
+    """Make this the current run."""
+    return _set((_run, run))

@@ -1,7 +1,6 @@
 """Time and randomness as parameters, so that tests can hold both still."""
 
 import os
-import secrets
 from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
@@ -29,16 +28,3 @@ def uuid7(at: datetime) -> UUID:
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return UUID(int=value)
-
-
-def moment_of(identifier: UUID) -> datetime:
-    """The moment that a time-ordered id was made for, to the millisecond, exactly."""
-    milliseconds = identifier.int >> 80
-    return datetime.fromtimestamp(milliseconds // 1000, UTC).replace(
-        microsecond=milliseconds % 1000 * 1000
-    )
-
-
-def random_secret() -> bytes:
-    """256 random bits, more than the 112 that NIST SP 800-63B-4 asks of a session secret."""
-    return secrets.token_bytes(32)

@@ -3,7 +3,7 @@
 from enum import Enum
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
-from tenantry.kernel.action import Record
+from tenantry.record import Record
 
 T = TypeVar("T")
 
@@ -56,8 +56,7 @@ class OptionalState(Generic[T]):
             return NotImplemented
         return (self._state, self._value) == (other._state, other._value)
 
-    def __hash__(self) -> int:
-        return hash((type(self), self._state, repr(self._value)))
+    __hash__ = None  # type: ignore[assignment]  # a value may be a list
 
     def __repr__(self) -> str:
         shown = repr(self._value) if self._state is _State.UPDATE else ""

@@ -8,14 +8,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from tenantry.errors import NotAuthenticated, PermissionError, TenantryError, TransactionConflict
-from tenantry.kernel.action import (
-    Action,
-    Outcome,
-    Run,
-    current_actor,
-    current_origin,
-    running,
-)
+from tenantry.kernel.action import Action, Outcome, Run, current_actor, current_origin, running
 from tenantry.kernel.clock import Clock, SystemClock, uuid7
 from tenantry.kernel.guard import Guard
 from tenantry.kernel.monitor import ActionMonitor, RunResult
@@ -58,19 +51,17 @@ class Runner:
         while self._background:
             await asyncio.wait(set(self._background))
 
-    async def tell_prepare(self, run: Run) -> None:
-        for monitor in self.action_monitors:
+    async def tell(self, run: Run, result: RunResult | None = None) -> None:
+        """Tell the monitors of a run that begins, or in reverse order of how it ended."""
+        monitors = self.action_monitors if result is None else self.action_monitors[::-1]
+        for monitor in monitors:
             try:
-                await monitor.prepare(run.action, run)
-            except Exception:  # a monitor watches; it must never decide
-                logger.exception("monitor %r failed to prepare", type(monitor).__name__)
-
-    async def tell_done(self, run: Run, result: RunResult) -> None:
-        for monitor in reversed(self.action_monitors):
-            try:
-                await monitor.done(run.action, run, result)
-            except Exception:  # as above: the outcome stands whatever a monitor does
-                logger.exception("monitor %r failed when done", type(monitor).__name__)
+                if result is None:
+                    await monitor.prepare(run.action, run)
+                else:
+                    await monitor.done(run.action, run, result)
+            except Exception:  # a monitor watches; whatever it does, the outcome stands
+                logger.exception("monitor %r failed", type(monitor).__name__)
 
 
 class Processor(Generic[ActionT, ResultT]):
@@ -97,14 +88,14 @@ class Processor(Generic[ActionT, ResultT]):
         now = self._runner.clock.now()
         run = Run(uuid7(now), action, current_actor(), current_origin(), now)
         with running(run):
-            await self._runner.tell_prepare(run)
+            await self._runner.tell(run)
             try:
                 self._runner.guard.check(run.actor, action)
                 result = await self._attempts(action)
             except BaseException as error:
-                await self._runner.tell_done(run, _failed(run, error, self._runner.clock.now()))
+                await self._runner.tell(run, _result(run, self._runner.clock.now(), error))
                 raise
-            await self._runner.tell_done(run, _ended(run, self._runner.clock.now()))
+            await self._runner.tell(run, _result(run, self._runner.clock.now()))
         return result
 
     def fire_and_forget(self, action: ActionT) -> None:
@@ -126,23 +117,16 @@ class Processor(Generic[ActionT, ResultT]):
         return await self._handle(action)
 
 
-def _ended(run: Run, now: datetime) -> RunResult:
-    outcome = run.outcome or Outcome.SUCCEEDED
-    return _result(run, now, outcome, outcome.value.capitalize())
-
-
-def _failed(run: Run, error: BaseException, now: datetime) -> RunResult:
-    refused = isinstance(error, PermissionError | NotAuthenticated)
-    outcome = Outcome.DENIED if refused else Outcome.FAILED
+def _result(run: Run, now: datetime, error: BaseException | None = None) -> RunResult:
+    outcome, description, code = run.outcome or Outcome.SUCCEEDED, "Success", None
+    if error is not None:
+        denied = isinstance(error, PermissionError | NotAuthenticated)
+        outcome = Outcome.DENIED if denied else Outcome.FAILED
+        description, code = type(error).__name__, "internal_error"
     if isinstance(error, TenantryError):
-        return _result(run, now, outcome, str(error), error.code)
-    code = "cancelled" if isinstance(error, asyncio.CancelledError) else "internal_error"
-    return _result(run, now, outcome, type(error).__name__, code)
-
-
-def _result(
-    run: Run, now: datetime, outcome: Outcome, description: str, error_code: str | None = None
-) -> RunResult:
+        description, code = str(error), error.code
+    elif isinstance(error, asyncio.CancelledError):
+        code = "cancelled"
     return RunResult(
         action_id=run.id,
         entity_id=run.action.target(),
@@ -151,5 +135,5 @@ def _result(
         started_at=run.started_at,
         ended_at=now,
         duration=now - run.started_at,
-        error_code=error_code,
+        error_code=code,
     )

@@ -60,7 +60,6 @@ class Database(Protocol):
 class ConstraintViolation(Exception):
     """A constraint of the schema was broken; the repository says what that means."""
 
-    def __init__(self, constraint: str, kind: str) -> None:
+    def __init__(self, constraint: str) -> None:
         self.constraint = constraint
-        self.kind = kind
-        super().__init__(f"{kind}: {constraint}")
+        super().__init__(constraint)

@@ -10,7 +10,12 @@ from urllib.parse import urlsplit
 import anyio
 import msgspec
 
-from tenantry.auth.actions import AuthenticateAction, AuthenticationResult, EndOwnSessionAction
+from tenantry.auth.actions import (
+    AuthenticateAction,
+    AuthenticationResult,
+    ChangeOwnPasswordAction,
+    EndOwnSessionAction,
+)
 from tenantry.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -105,6 +110,7 @@ class HttpTransport:
                 raise
             content = await self._send(request, await self._login.renewed(tries))
         result: ResultT = _result(binding, content, self.server)
+        self._keep_up(action, result)
         return result
 
     async def log_out(self) -> None:
@@ -123,6 +129,13 @@ class HttpTransport:
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
+
+    def _keep_up(self, action: Action[Any], result: object) -> None:
+        """Whoever changes the own password goes on with the new one and the new session."""
+        if isinstance(action, ChangeOwnPasswordAction):
+            self._password = action.new_password
+            if isinstance(result, AuthenticationResult) and result.session_token is not None:
+                self._login.token = result.session_token
 
     async def _log_in(self) -> str:
         action = AuthenticateAction(self._user or "", self._password, raise_on_failure=True)

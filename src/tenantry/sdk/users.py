@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from tenantry.auth.actions import WhoAmI, WhoAmIAction
+from tenantry.auth.actions import ChangeOwnPasswordAction, WhoAmI, WhoAmIAction
 from tenantry.errors import InvalidInput, Violation
 from tenantry.kernel.action import Action
 from tenantry.kernel.page import Page
@@ -20,6 +20,7 @@ from tenantry.users.actions import (
     SearchUsersAction,
 )
 from tenantry.users.model import UserCreator, UserData, UserFilter, UserOrder
+from tenantry.users.names import fold
 from tenantry.wire import Wire
 
 _CREATOR_FIELDS: Final = frozenset(UserCreator.__struct_fields__)
@@ -129,9 +130,21 @@ class UserOperations:
             )
         return await self._modify(username, fields)
 
-    async def change_password(self, username: str, new_password: str) -> None:
-        """Set a user's password as an administrator; ends all sessions of the user."""
-        await self._modify(username, {"password": new_password})
+    async def change_password(
+        self, username: str, new_password: str, *, current_password: str | None = None
+    ) -> None:
+        """Set a user's password as an administrator; ends all sessions of the user.
+
+        For the own password give the current one as proof; this client goes on with the new one.
+        """
+        if current_password is None:
+            await self._modify(username, {"password": new_password})
+            return
+        me = await self.whoami()
+        if fold(username) not in (fold(me.username), str(me.id)):
+            message = "is for the own password only; leave it out to set somebody else's"
+            raise InvalidInput.of("current_password", "not_own", message)
+        await self._transport.run(ChangeOwnPasswordAction(current_password, new_password))
 
     async def update_user_status(self, username: str, status: str) -> UserData:
         """Make a user active, inactive or suspended; soft_delete_user() deletes."""

@@ -7,11 +7,21 @@ where to look; only the random part, kept as a digest, proves anything.
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+SECRET_BYTES = 32
+"""More than the 112 bits that NIST SP 800-63B-4, section 5.1, asks of a session secret."""
 PREFIX = "tny_s_"
 TOKEN_LENGTH = len(PREFIX) + 86
+
+
+def moment_of(identifier: UUID) -> datetime:
+    """The moment that a time-ordered id was made for, to the millisecond, exactly."""
+    milliseconds = identifier.int >> 80
+    return datetime.fromtimestamp(milliseconds // 1000, UTC).replace(
+        microsecond=milliseconds % 1000 * 1000
+    )
 
 
 @dataclass(frozen=True)

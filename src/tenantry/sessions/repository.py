@@ -3,9 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from tenantry.kernel.clock import moment_of
 from tenantry.kernel.transaction import Statement, Transaction
-from tenantry.sessions.model import Session, SessionToken
+from tenantry.sessions.model import Session, SessionToken, moment_of
 
 INSERT = Statement(
     "sessions.insert",

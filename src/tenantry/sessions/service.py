@@ -1,13 +1,14 @@
 """Opening, checking and ending sessions."""
 
 import hmac
+import secrets
 from datetime import datetime
 from uuid import UUID
 
 from tenantry.kernel.action import Origin
-from tenantry.kernel.clock import Clock, moment_of, random_secret, uuid7
+from tenantry.kernel.clock import Clock, uuid7
 from tenantry.kernel.transaction import Transaction
-from tenantry.sessions.model import Session, SessionPolicy, SessionToken
+from tenantry.sessions.model import SECRET_BYTES, Session, SessionPolicy, SessionToken, moment_of
 from tenantry.sessions.repository import SessionRepository
 
 
@@ -30,7 +31,7 @@ class SessionService:
     ) -> tuple[SessionToken, datetime]:
         """Open a session for a user; its token and when it ends at the latest."""
         now = self._clock.now()
-        token = SessionToken(tenant_id, uuid7(now), random_secret())
+        token = SessionToken(tenant_id, uuid7(now), secrets.token_bytes(SECRET_BYTES))
         created_at = moment_of(token.session_id)
         session = Session(
             id=token.session_id,

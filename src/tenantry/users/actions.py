@@ -4,8 +4,9 @@ from typing import Annotated, ClassVar, Generic, TypeVar
 
 import msgspec
 
-from tenantry.kernel.action import Action, Audience, Record
+from tenantry.kernel.action import Action, Audience
 from tenantry.kernel.page import Page
+from tenantry.record import Record
 from tenantry.users.model import (
     Limit,
     UserCreator,

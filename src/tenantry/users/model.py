@@ -8,8 +8,9 @@ from uuid import UUID
 import msgspec
 
 from tenantry.errors import InvalidInput
-from tenantry.kernel.action import Actor, ActorKind, Record, SecretText
+from tenantry.kernel.action import Actor, ActorKind
 from tenantry.kernel.modifier import Modifier, OptionalState, TriState
+from tenantry.record import Record, SecretText
 
 
 class UserRole(StrEnum):

@@ -109,7 +109,8 @@ LOGGED_IN = Statement(
     "users.logged_in",
     "Note a login, and the better hash where there is one.",
     """
-    update users set last_login = greatest(last_login, $2), password_hash = coalesce($3, password_hash)
+    update users set last_login = greatest(last_login, $2),
+        password_hash = coalesce($3, password_hash)
     where id = $1
     """,
 )

@@ -255,7 +255,7 @@ class UserService:
         question = [repr(scope), wanted, order]
         after: tuple[str, str] | None = None
         if cursor is not None:
-            value, user_id = unseal(self._cursor_key, question, cursor, 2)
+            value, user_id = unseal(self._cursor_key, question, cursor)
             after = value, user_id
         async with self._database.autocommit() as tx:
             found = await self._users.page(tx, scope, wanted, order, limit + 1, after)

@@ -30,7 +30,7 @@ OLDEST = 15
 # "nobody" is everywhere; "postgres" is where a distribution's package has been installed.
 SERVICE_USERS = ("nobody", "postgres")
 CACHE = Path("/var/cache/tenantry")
-PASS_FOLDERS = "+dac_override"
+CAPABILITY = "+dac_override"
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def find_programs(bin_dir: Path | None) -> Path:
     for name in ("postgres", "initdb"):
         if not (bin_dir / name).is_file():
             raise ConfigurationError(f"{bin_dir} has no program named {name}.")
-    return Path(os.path.abspath(bin_dir))
+    return bin_dir.absolute()
 
 
 def choose(bin_dir: Path | None, place: Path, preferred: int | None) -> Programs:
@@ -151,7 +151,7 @@ def namespace_prefix(user: pwd.struct_passwd) -> tuple[str, ...]:
 
 def privilege_prefix(user: pwd.struct_passwd) -> tuple[str, ...]:
     become = (f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups")
-    keep = (f"--inh-caps={PASS_FOLDERS}", f"--ambient-caps={PASS_FOLDERS}")
+    keep = (f"--inh-caps={CAPABILITY}", f"--ambient-caps={CAPABILITY}")
     return ("setpriv", *become, *keep, "--")
 
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Protocol
 
 import asyncpg
+from asyncpg.connect_utils import SessionAttribute
 
 from tenantry.errors import (
     ConfigurationError,
@@ -18,6 +19,9 @@ from tenantry.kernel.transaction import ConstraintViolation, Row, Statement, Tra
 from tenantry.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+APPLICATION = "tenantry_app"
+"""The role that owns nothing, and as which everything but migrations runs."""
 
 PING = Statement("database.ping", "Whether the database answers.", "select true")
 
@@ -47,19 +51,21 @@ async def open_pool(dsn: str, settings: Settings) -> asyncpg.Pool:
         "idle_in_transaction_session_timeout": settings.request_timeout,
     }
     try:
-        pool = await asyncpg.create_pool(
+        pool: asyncpg.Pool = await asyncpg.create_pool(
             dsn,
+            record_class=asyncpg.Record,
             min_size=settings.database_pool_min,
             max_size=settings.database_pool_max,
             connection_class=PooledConnection,
             statement_cache_size=settings.statement_cache_size,
             timeout=settings.database_connect_timeout,
             command_timeout=settings.statement_timeout + 1,
-            target_session_attrs="read-write",
+            target_session_attrs=SessionAttribute.read_write,
             server_settings={
                 "application_name": "tenantry",
                 "timezone": "UTC",
                 **{name: str(int(seconds * 1000)) for name, seconds in milliseconds.items()},
+                **({"role": APPLICATION} if _shares_login(settings) else {}),
             },
         )
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
@@ -68,6 +74,11 @@ async def open_pool(dsn: str, settings: Settings) -> asyncpg.Pool:
         await pool.close()
         raise ConfigurationError("The database acknowledges commits before they are on disk.")
     return pool
+
+
+def _shares_login(settings: Settings) -> bool:
+    """Whether the one login named is the owner's, and must put on the application's role."""
+    return settings.database_url is not None and settings.migration_database_url is None
 
 
 @contextmanager
@@ -79,7 +90,7 @@ def translated() -> Iterator[None]:
         raise TransactionConflict from error
     except asyncpg.IntegrityConstraintViolationError as error:
         name = error.constraint_name or error.column_name or ""
-        raise ConstraintViolation(name, type(error).__name__) from error
+        raise ConstraintViolation(name) from error
     except (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError, TimeoutError) as error:
         raise ConnectionError("The database took too long; try again shortly.") from error
     except (

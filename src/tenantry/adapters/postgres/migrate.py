@@ -21,7 +21,10 @@ async def current_revision(connection: asyncpg.Connection) -> str | None:
     """The revision that the database has, None for an empty one."""
     if await connection.fetchval("select to_regclass('public.alembic_version')") is None:
         return None
-    return await connection.fetchval("select version_num from public.alembic_version")
+    revision: str | None = await connection.fetchval(
+        "select version_num from public.alembic_version"
+    )
+    return revision
 
 
 async def migrate(dsn: str) -> str:

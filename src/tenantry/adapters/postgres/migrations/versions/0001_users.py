@@ -180,6 +180,9 @@ PRIVILEGES = (
         if not exists (select from pg_roles where rolname = 'tenantry_app') then
             create role tenantry_app login;
         end if;
+        if not (select rolsuper from pg_roles where rolname = current_user) then
+            execute format('grant tenantry_app to %I', current_user);
+        end if;
     end $$
     """,
     "revoke all on schema public from public",
