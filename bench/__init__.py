@@ -1,1 +1,1 @@
-"""Benchmarks: one program a figure, each against a reference in the same run."""
+"""Measurements of Tenantry, each against a bare reference in the same run: `python -m bench`."""

@@ -135,11 +135,6 @@ def result_of(action: Action[Any]) -> Any:
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def app() -> FakeApp:
     return FakeApp()
 

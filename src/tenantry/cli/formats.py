@@ -101,7 +101,7 @@ def human(value: Any) -> str:  # Any: as above
     if isinstance(value, datetime):
         return value.astimezone().isoformat(" ", "seconds")
     plain = msgspec.to_builtins(value)
-    if plain is None or plain == {} or plain == []:
+    if plain is None or plain in ({}, []):
         return ""
     if isinstance(plain, bool):
         return "yes" if plain else "no"

@@ -47,7 +47,7 @@ class RowOutcome(msgspec.Struct, frozen=True):
 @click.option("--errors", metavar="FILE", help="Where to write faults. Default: FILE.errors.csv")
 @click.pass_context
 def import_users(
-    context: click.Context, file: str, dry_run: bool, skip_invalid: bool, errors: str | None
+    context: click.Context, *, file: str, dry_run: bool, skip_invalid: bool, errors: str | None
 ) -> None:
     """Create users from FILE: CSV with a header, or JSON lines.
 
@@ -63,7 +63,9 @@ def import_users(
     reading = read(path)
     outcomes: list[RowOutcome] = [_of_fault(fault) for fault in reading.faults]
     wrote = session.run_with(
-        lambda transport: _import(transport, reading, outcomes, dry_run, skip_invalid)
+        lambda transport: _import(
+            transport, reading, outcomes, dry_run=dry_run, skip_invalid=skip_invalid
+        )
     )
     outcomes.sort(key=lambda outcome: outcome.row)
     refused = [outcome for outcome in outcomes if outcome.outcome == REFUSED]
@@ -77,6 +79,7 @@ async def _import(
     transport: "Transport",
     reading: "Reading",
     outcomes: list[RowOutcome],
+    *,
     dry_run: bool,
     skip_invalid: bool,
 ) -> bool:
@@ -107,7 +110,7 @@ async def _send(
     async def work() -> None:
         for batch in waiting:
             try:
-                outcomes.extend(await _send_batch(transport, batch, dry_run))
+                outcomes.extend(await _send_batch(transport, batch, dry_run=dry_run))
             except TenantryError as error:
                 failures.append(error)
             if failures:
@@ -125,7 +128,7 @@ async def _send(
 
 
 async def _send_batch(
-    transport: "Transport", batch: Sequence["Row"], dry_run: bool
+    transport: "Transport", batch: Sequence["Row"], *, dry_run: bool
 ) -> list[RowOutcome]:
     users = [row.user for row in batch]
     action = ImportUsersAction(users=users, first_row=batch[0].number, dry_run=dry_run)
@@ -163,7 +166,7 @@ def _report(
     *,
     wrote: bool,
 ) -> None:
-    summary = _summary(outcomes, wrote)
+    summary = _summary(outcomes, wrote=wrote)
     if invocation.output in (None, "table"):
         from tenantry.cli.output import say, show_table
 
@@ -188,7 +191,7 @@ def _report(
         _note(f"Every fault is in {errors_file}.")
 
 
-def _summary(outcomes: Iterable[RowOutcome], wrote: bool) -> str:
+def _summary(outcomes: Iterable[RowOutcome], *, wrote: bool) -> str:
     # A row may have several faults, but it is one row.
     count = Counter({o.row: o.outcome for o in outcomes}.values())
     numbers = (

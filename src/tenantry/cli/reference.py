@@ -55,7 +55,7 @@ def _leaves(group: click.Group, context: click.Context) -> Iterator[click.Contex
             yield inner
 
 
-def _section(context: click.Context, known: set[str | None]) -> Iterator[str]:
+def _section(context: click.Context, known: set[str]) -> Iterator[str]:
     command = context.command
     yield f"## {context.command_path}"
     yield ""

@@ -40,9 +40,8 @@ class Runner:
         self.processors[action_type] = processor
         return processor
 
-    def start_in_background(self, work: Awaitable[None]) -> None:
-        """Keep a reference until the work has ended; the loop itself would lose it."""
-        task = asyncio.ensure_future(work)
+    def keep(self, task: "asyncio.Task[None]") -> None:
+        """Hold a reference until the task has ended; the loop itself would lose it."""
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
@@ -100,7 +99,7 @@ class Processor(Generic[ActionT, ResultT]):
 
     def fire_and_forget(self, action: ActionT) -> None:
         """Start the action and go on. Its failure reaches the monitors and the log."""
-        self._runner.start_in_background(self._quietly(action))
+        self._runner.keep(asyncio.create_task(self._quietly(action)))
 
     async def _quietly(self, action: ActionT) -> None:
         try:

@@ -13,7 +13,8 @@ class Route:
 
     ``inline`` names a field whose own fields stand in the body in its place. ``preset`` are
     fields that a remote caller cannot give. ``command`` is the noun and verb of the command
-    line; an empty one means that a hand-written command runs the action.
+    line; an empty one means that a hand-written command runs the action. ``max_body`` is in
+    bytes, where this route takes more than the usual limit.
     """
 
     method: str
@@ -24,4 +25,3 @@ class Route:
     inline: str | None = None
     preset: Mapping[str, object] = field(default_factory=dict)
     max_body: int | None = None
-    """Bytes, where this route takes more than the usual limit."""

@@ -111,7 +111,7 @@ async def _serve(
 def _stop(portal: BlockingPortal) -> None:
     """Ask the loop to end, from whatever thread the garbage collector happens to be in."""
     try:
-        portal.start_task_soon(portal.stop, True)
+        portal.start_task_soon(functools.partial(portal.stop, cancel_remaining=True))
     except RuntimeError:
         return  # stopped already, or the interpreter ends
 
