@@ -8,7 +8,7 @@ import asyncio
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 Call = Callable[[], Awaitable[object]]
 
@@ -67,6 +67,7 @@ class Result:
     ratios: tuple[float, ...]
     """Median of the contestant over median of the reference, round by round."""
     goal: str = ""
+    is_reference: bool = False
 
     @property
     def ratio(self) -> float:
@@ -91,7 +92,8 @@ async def compare(contestants: Sequence[Contestant], effort: Effort) -> list[Res
 def judged(contestants: Sequence[Contestant]) -> list[Result]:
     """The results of rounds that have been run."""
     reference = [statistics.median(taken) for taken in contestants[0].by_round]
-    return [_result(contestant, reference) for contestant in contestants]
+    results = [_result(contestant, reference) for contestant in contestants]
+    return [replace(results[0], is_reference=True), *results[1:]]
 
 
 async def _fitting(contestant: Contestant, seconds: float) -> int:

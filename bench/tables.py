@@ -9,15 +9,16 @@ from bench.rounds import Result
 
 
 def show(console: Console, title: str, results: Sequence[Result]) -> None:
-    """A table; the first result is the reference of the others."""
+    """A table; each reference stands above what is compared with it."""
     table = Table(title=title, title_justify="left", title_style="bold", show_edge=False)
     table.add_column("what", no_wrap=True)
     for heading in ("here, median", "p95", "ratio", "least to most"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("goal")
-    for number, result in enumerate(results):
+    for result in results:
+        ratio = "reference" if result.is_reference else f"{result.ratio:.2f} x"
         spread = f"{min(result.ratios):.2f} to {max(result.ratios):.2f}"
-        ratio, spread = ("reference", "") if number == 0 else (f"{result.ratio:.2f} x", spread)
+        spread = "" if result.is_reference else spread
         table.add_row(
             result.name, span(result.median), span(result.late), ratio, spread, result.goal
         )

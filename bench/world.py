@@ -38,6 +38,18 @@ class World:
     bare: asyncpg.Connection
     owner: asyncpg.Connection
 
+    async def some_usernames(self, most: int) -> list[str]:
+        """Usernames of active users from all over the table, the same ones every time."""
+        step = max(1, self.users // most)
+        rows = await self.owner.fetch(
+            "select username_key from (select username_key, status, row_number() over"
+            " (order by id) as number from users where role = 'user') as numbered"
+            " where number % $1 = 0 and status = 'active' order by number limit $2",
+            step,
+            most,
+        )
+        return [row["username_key"] for row in rows]
+
 
 @asynccontextmanager
 async def opened(folder: Path, users: int, console: Console) -> AsyncIterator[World]:

@@ -1,8 +1,14 @@
 """Values that go over the wire, and text that must never be seen."""
 
+from datetime import datetime
 from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
+
+from tenantry.errors import InvalidInput, Violation
+
+MAX_TEXT = 4096
+FIRST_YEAR, LAST_YEAR = 1970, 9998
 
 SecretText = Annotated[str, msgspec.Meta(extra={"secret": True})]
 """Text that must not be shown: masked in every repr, asked for at a prompt, never logged."""
@@ -28,3 +34,38 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"{type(self).__name__}({', '.join(shown)})"
 
     __str__ = __repr__
+
+
+def require_types(record: Record) -> None:
+    """InvalidInput unless each field holds a value of the type that it declares.
+
+    Faces have checked that already; code that embeds us builds records without any check.
+    """
+    try:
+        msgspec.convert(msgspec.structs.asdict(record), type(record), strict=True)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).replace("`", "").partition(" - at $.")
+        violation = Violation(path or "input", "wrong_value", message[0].lower() + message[1:])
+        raise InvalidInput([violation]) from error
+
+
+def require_well_formed(record: Record) -> None:
+    """InvalidInput unless each field is of its type and of a form that the database can hold."""
+    require_types(record)
+    given = msgspec.structs.asdict(record)
+    found = [
+        Violation(name, *fault) for name, value in given.items() if (fault := _unfit_value(value))
+    ]
+    if found:
+        raise InvalidInput(found)
+
+
+def _unfit_value(value: object) -> tuple[str, str] | None:
+    if isinstance(value, str):
+        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+            return "invalid_text", "holds a NUL character or half a surrogate pair"
+        if len(value) > MAX_TEXT:
+            return "too_long", f"must not be longer than {MAX_TEXT} characters"
+    if isinstance(value, datetime) and not FIRST_YEAR <= value.year <= LAST_YEAR:
+        return "out_of_range", f"must lie in the years {FIRST_YEAR} to {LAST_YEAR}"
+    return None

@@ -181,7 +181,7 @@ FIELDS: dict[str, tuple[dict[str, Any], str]] = {
     "a zone id": ({"allowed_client_ip": ["fe80::1%eth0"]}, "allowed_client_ip"),
     "a host mask": ({"allowed_client_ip": ["10.0.0.0/0.0.0.255"]}, "allowed_client_ip"),
     "a short password": ({"password": "short"}, "password"),
-    "a common password": ({"password": "password1234"}, "password"),
+    "a common password": ({"password": "password123"}, "password"),
     "a long password": ({"password": "a" * 5000}, "password"),
 }
 

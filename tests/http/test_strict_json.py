@@ -36,6 +36,11 @@ WRONG = {
         "attributes",
         "too_deep",
     ),
+    "a million values": (
+        b'{"dry_run": true, "users": [' + b",".join([b"{}"] * 1_000_000) + b"]}",
+        "users",
+        "too_many_values",
+    ),
     "50,000 objects": (b'{"a":' * 50_000 + b"1" + b"}" * 50_000, "a", "too_deep"),
     "1,001 keys": (
         json.dumps({"attributes": {str(n): n for n in range(1001)}}).encode(),

@@ -27,8 +27,10 @@ T = TypeVar("T")
 
 _MAX_ARGON2_MEMORY_KIB = 1 << 18
 _MAX_ARGON2_TIME = 16
+_MAX_ARGON2_WORK = 1 << 20  # KiB times passes: about as much as bcrypt at its highest cost
 _MAX_PBKDF2_ROUNDS = 2_000_000
 _MAX_SCRYPT_MEMORY = 1 << 28
+_MAX_SCRYPT_WORK = 1 << 22
 _MAX_BCRYPT_COST = 14
 _BCRYPT_BYTES = 72
 
@@ -91,18 +93,21 @@ class ThreadedHasher:
 
 def recognises(stored: str) -> bool:
     """Whether this is a hash that ``verify`` can check without taking forever over it."""
-    if len(stored) > 512:
+    if not (len(stored) <= 512 and stored.isascii() and stored.isprintable()):
         return False
     if stored.startswith("$argon2"):
         return _bearable_argon2(stored)
     if match := _BCRYPT.fullmatch(stored):
         return 4 <= int(match[1]) <= _MAX_BCRYPT_COST
     if match := _DJANGO_PBKDF2.fullmatch(stored) or _PHC_PBKDF2.fullmatch(stored):
-        return 1 <= int(match[2]) <= _MAX_PBKDF2_ROUNDS
+        bearable = 1 <= int(match[2]) <= _MAX_PBKDF2_ROUNDS
+        return bearable and _decodes(match[4]) and (match[0][0] != "$" or _decodes(match[3]))
     if match := _DJANGO_SCRYPT.fullmatch(stored):
-        return _bearable_scrypt(int(match[1]), int(match[3]), int(match[4]))
+        bearable = _bearable_scrypt(int(match[1]), int(match[3]), int(match[4]))
+        return bearable and _decodes(match[5])
     if match := _PHC_SCRYPT.fullmatch(stored):
-        return _bearable_scrypt(1 << int(match[1]), int(match[2]), int(match[3]))
+        bearable = _bearable_scrypt(1 << int(match[1]), int(match[2]), int(match[3]))
+        return bearable and _decodes(match[4]) and _decodes(match[5])
     return False
 
 
@@ -111,13 +116,22 @@ def _bearable_argon2(stored: str) -> bool:
         parameters = extract_parameters(stored)
     except InvalidHashError:
         return False
-    cheap = parameters.memory_cost <= _MAX_ARGON2_MEMORY_KIB
-    return cheap and parameters.time_cost <= _MAX_ARGON2_TIME and parameters.parallelism <= 16
+    memory, passes = parameters.memory_cost, parameters.time_cost
+    cheap = memory <= _MAX_ARGON2_MEMORY_KIB and memory * passes <= _MAX_ARGON2_WORK
+    return cheap and passes <= _MAX_ARGON2_TIME and parameters.parallelism <= 16
 
 
 def _bearable_scrypt(n: int, r: int, p: int) -> bool:
     power_of_two = n > 1 and n & (n - 1) == 0
-    return power_of_two and 1 <= r <= 64 and 1 <= p <= 16 and 128 * n * r <= _MAX_SCRYPT_MEMORY
+    small = 1 <= r <= 64 and 1 <= p <= 16 and 128 * n * r <= _MAX_SCRYPT_MEMORY
+    return power_of_two and small and n * r * p <= _MAX_SCRYPT_WORK
+
+
+def _decodes(text: str) -> bool:
+    try:
+        return len(_unpadded(text)) > 0
+    except ValueError:
+        return False
 
 
 def _verify(argon2: Argon2, stored: str, password: str) -> bool:

@@ -9,6 +9,7 @@ from tenantry.audit.repository import AuditRepository
 from tenantry.kernel.action import current_actor
 from tenantry.kernel.page import Page, seal, unseal
 from tenantry.kernel.transaction import Database
+from tenantry.record import require_well_formed
 from tenantry.users.access import Scope
 from tenantry.users.names import login_key
 
@@ -25,6 +26,7 @@ class AuditService:
 
     async def search(self, action: SearchAuditAction) -> Page[AuditEntry]:
         """A page of entries, newest first, of those that the actor may see."""
+        require_well_formed(action)
         scope = Scope.of(current_actor())
         conditions = _conditions(action, scope)
         question = [repr(condition) for condition in conditions]

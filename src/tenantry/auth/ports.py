@@ -18,9 +18,9 @@ class Principals(Protocol):
         """The present state of a user."""
 
     async def note_login(
-        self, tx: Transaction, user_id: UUID, now: datetime, better_hash: str | None
+        self, tx: Transaction, principal: Principal, now: datetime, better_hash: str | None
     ) -> None:
-        """Remember a login, and a hash at today's cost where there is one."""
+        """Remember a login, and a hash at today's cost unless the password changed meanwhile."""
 
     async def update(
         self,

@@ -26,6 +26,7 @@ from tenantry.lockout.model import Admission, subject_of
 from tenantry.lockout.service import LockoutService
 from tenantry.passwords.policy import MAX_BYTES, PasswordPolicy, require_acceptable
 from tenantry.passwords.ports import PasswordHasher
+from tenantry.record import require_types
 from tenantry.sessions.service import SessionService
 from tenantry.users.names import login_key
 from tenantry.users.principal import Principal
@@ -70,6 +71,7 @@ class AuthService:
 
     async def authenticate(self, action: AuthenticateAction) -> AuthenticationResult:
         """Log in. A refusal says nothing about its reason; the audit entry does."""
+        require_types(action)
         async with self._database.autocommit() as tx:
             principal = await self._principals.find_principal_by_login(tx, action.username)
         proof = await self._prove(principal, action.username, action.password)
@@ -83,7 +85,7 @@ class AuthService:
         better_hash = await self._better_hash(principal, action.password)
         async with self._database.transaction() as tx:
             await self._lockout.settle(tx, proof.subject, succeeded=True)
-            await self._principals.note_login(tx, principal.user.id, self._clock.now(), better_hash)
+            await self._principals.note_login(tx, principal, self._clock.now(), better_hash)
             return await self._open_session(tx, principal)
 
     async def change_own_password(self, action: ChangeOwnPasswordAction) -> AuthenticationResult:
@@ -97,21 +99,29 @@ class AuthService:
             raise PermissionError("The current password is wrong.", field="current_password")
         try:
             new_hash = await self._new_hash(principal, action)
+            async with self._database.transaction() as tx:
+                await self._lockout.settle(tx, proof.subject, succeeded=True)
+                return await self._replace_password(tx, principal, new_hash)
         except BaseException:
             await self._lockout.withdraw(proof.subject)
             raise
-        async with self._database.transaction() as tx:
-            await self._lockout.settle(tx, proof.subject, succeeded=True)
-            now = self._clock.now()
-            columns = {
-                "password_hash": new_hash,
-                "password_changed_at": now,
-                "modified_at": now,
-                "need_password_change": False,
-            }
-            await self._principals.update(tx, principal.user.id, columns, end_sessions=True)
-            changed = await self._principal_of(tx, current_actor())
-            return await self._open_session(tx, changed, {"password": ("***", "***")})
+
+    async def _replace_password(
+        self, tx: Transaction, principal: Principal, new_hash: str
+    ) -> AuthenticationResult:
+        now = self._clock.now()
+        columns = {
+            "password_hash": new_hash,
+            "password_changed_at": now,
+            "modified_at": now,
+            "need_password_change": False,
+        }
+        await self._principals.update(tx, principal.user.id, columns, end_sessions=True)
+        changed = await self._principal_of(tx, current_actor())
+        if changed.epoch != principal.epoch + 1:
+            # Password, status or role changed after the proof, which thus proves nothing now.
+            raise NotAuthenticated
+        return await self._open_session(tx, changed, {"password": ("***", "***")})
 
     async def identify(self, token: str, origin: Origin) -> Actor:
         """The actor that a bearer token proves, asking from this origin; NotAuthenticated."""

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -54,9 +53,12 @@ class Envelope:
         self._settings = settings
         self._metrics = metrics
         self._lifecycle = lifecycle
-        self._headers = dict(SECURITY_HEADERS)
+        headers = dict(SECURITY_HEADERS)
         if settings.base_url.startswith("https:"):
-            self._headers["Strict-Transport-Security"] = _HSTS
+            headers["Strict-Transport-Security"] = _HSTS
+        self._headers = [
+            (name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers.items()
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -82,13 +84,15 @@ class Envelope:
             self._metrics.ended(template, scope["method"], exchange.status, seconds)
 
     def _dress(self, request_id: str, message: Message) -> None:
-        headers = MutableHeaders(scope=message)
-        for name, value in self._headers.items():
-            headers.setdefault(name, value)
-        headers["X-Request-ID"] = request_id
+        present = {name for name, _ in message["headers"]}
+        added = [(b"x-request-id", request_id.encode("ascii")), *self._headers]
         if self._lifecycle.stopping:
             # Sends the next request of this client to another server.
-            headers["Connection"] = "close"
+            added.append((b"connection", b"close"))
+        message["headers"] = [
+            *message["headers"],
+            *(header for header in added if header[0] not in present),
+        ]
 
 
 class _Exchange:

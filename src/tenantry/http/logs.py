@@ -35,6 +35,7 @@ def set_up_logging(level: str, stream: TextIO | None = None) -> None:
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # uvicorn tells at "info" what the server prints better itself.
-    logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, logging.root.level))
+    # These tell at "info" what the server prints better itself, or what nobody asked.
+    for chatty in ("uvicorn.error", "alembic"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.root.level))
     logging.captureWarnings(capture=True)

@@ -18,6 +18,9 @@ from tenantry.http.refusal import Refusal
 
 MAX_DEPTH = 32
 MAX_KEYS = 1000
+# So many brackets and commas, that is about as many values; a body of a few MB could hold a
+# million empty objects and keep the loop busy for a second.
+MAX_VALUES = 100_000
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 
 # More would only lengthen the answer: who sends one flawed body mends it and tries again.
@@ -40,14 +43,18 @@ class _Flaw(NamedTuple):
 
 def parse(content: bytes) -> object:
     """The value of a JSON text; Refusal (400) if it is none, InvalidInput for wrong values."""
+    text = _text(content)
+    if sum(content.count(mark) for mark in (b"{", b"[", b",")) > MAX_VALUES:
+        flaw = _Flaw("too_many_values", f"has more than {MAX_VALUES} values")
+        raise InvalidInput([_violation(largest_field(content) or "", flaw)])
     try:
-        value = _scanner.decode(_text(content))
+        value = _scanner.decode(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         reason = error.msg.removesuffix(" at")
         raise _malformed(f"The body is not JSON: {reason} at {place}.") from None
     except RecursionError:
-        raise InvalidInput([_too_deep(_deep_field(_text(content)))]) from None
+        raise InvalidInput([_too_deep(_deep_field(text))]) from None
     found: list[Violation] = []
     _walk(value, "", 1, found)
     if found:
@@ -61,7 +68,7 @@ def largest_field(content: bytes) -> str | None:
         fields = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
-    return max(fields, key=lambda name: len(bytes(fields[name])), default=None)
+    return max(fields, key=lambda name: len(memoryview(fields[name])), default=None)
 
 
 def _text(content: bytes) -> str:

@@ -1,5 +1,6 @@
 """How an action reaches a server: one HTTP request, its answer decoded into the action's result."""
 
+import json
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -8,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
 import anyio
-import msgspec
 
 from tenantry.auth.actions import (
     AuthenticateAction,
@@ -281,12 +281,17 @@ def _trust(server: str) -> Any:  # Any: httpx2 takes True or an ssl.SSLContext
 def _request(binding: Binding, action: Action[Any]) -> _Request:
     try:
         wanted = binding.to_request(action)
-        content = None if wanted.body is None else msgspec.json.encode(wanted.body)
+        content = None if wanted.body is None else _json(wanted.body)
         "".join(wanted.query.values()).encode()
-    except (TypeError, UnicodeEncodeError, OverflowError, RecursionError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         message = f"cannot be written as JSON ({type(error).__name__})"
         raise InvalidInput.of("request", "not_json", message) from error
     return _Request(wanted.method, _inert(wanted.path), wanted.query, content)
+
+
+def _json(body: Mapping[str, object]) -> bytes:
+    # msgspec would write infinity as null, and what was meant would be lost without a word.
+    return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
 
 
 def _result(binding: Binding, content: bytes, server: str) -> Any:  # Any: a result of its own

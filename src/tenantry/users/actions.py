@@ -6,7 +6,7 @@ import msgspec
 
 from tenantry.kernel.action import Action, Audience
 from tenantry.kernel.page import Page
-from tenantry.record import Record
+from tenantry.record import Record, require_well_formed
 from tenantry.users.model import (
     Limit,
     UserCreator,
@@ -41,7 +41,8 @@ class OnUser(Action[ResultT], Generic[ResultT], frozen=True):
     user: Annotated[str | None, msgspec.Meta(description="Username or id of the user")] = None
 
     def key(self) -> UserKey:
-        """How the user is named; InvalidInput unless in exactly one way."""
+        """How the user is named; InvalidInput unless in exactly one way, and a sound one."""
+        require_well_formed(self)
         return UserKey.of(email=self.email, user=self.user)
 
     def target(self) -> str | None:

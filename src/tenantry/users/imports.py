@@ -11,6 +11,7 @@ from tenantry.kernel.clock import Clock, uuid7
 from tenantry.kernel.transaction import Transaction
 from tenantry.passwords.policy import PasswordPolicy, violations
 from tenantry.passwords.ports import PasswordHasher
+from tenantry.record import require_well_formed
 from tenantry.users import access, rules
 from tenantry.users.access import Scope
 from tenantry.users.actions import ImportResult, ImportRow, ImportUsersAction
@@ -72,6 +73,7 @@ class UserImporter:
 
     async def import_users(self, action: ImportUsersAction) -> ImportResult:
         """Add the rows that can be added, all in one transaction, and say what became of each."""
+        require_well_formed(action)
         numbered = enumerate(action.users, action.first_row)
         candidates = [self._judged(row, creator) for row, creator in numbered]
         if action.dry_run:
@@ -122,13 +124,13 @@ class UserImporter:
         names = [candidate.keys[0] for candidate in fit]
         emails = [key for candidate in fit if (key := candidate.keys[1]) is not None]
         taken = await self._users.taken(tx, names, emails)
-        by_name = {row["username_key"]: row["email_key"] for row in taken}
+        by_name = {row["username_key"]: (row["email_key"], row["tenant_id"]) for row in taken}
         by_email = {row["email_key"] for row in taken if row["email_key"] is not None}
         seen_names: set[str] = set()
         seen_emails: set[str] = set()
         for candidate in fit:
             name, email = candidate.keys
-            if name in by_name and by_name[name] == email:
+            if by_name.get(name) == (email, candidate.columns["tenant_id"]):
                 candidate.outcome = UNCHANGED
             elif name in by_name or name in seen_names:
                 candidate.refuse("username", "taken", "is taken already")

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -171,6 +171,9 @@ class UserData(Record, frozen=True, kw_only=True):
         )
 
 
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
 class UserFilter(Record, frozen=True, kw_only=True):
     """Which users to find: all given conditions hold. Text matches exactly but for ``text``.
 
@@ -197,12 +200,12 @@ class UserFilter(Record, frozen=True, kw_only=True):
     container_uid: int | None = None
     container_main_gid: int | None = None
     integration_name: str | None = None
-    created_from: datetime | None = None
-    created_until: datetime | None = None
-    modified_from: datetime | None = None
-    modified_until: datetime | None = None
-    last_login_from: datetime | None = None
-    last_login_until: datetime | None = None
+    created_from: Moment | None = None
+    created_until: Moment | None = None
+    modified_from: Moment | None = None
+    modified_until: Moment | None = None
+    last_login_from: Moment | None = None
+    last_login_until: Moment | None = None
 
 
 class UserOrder(StrEnum):

@@ -104,5 +104,9 @@ def search_text(*parts: str | None) -> str:
 
 
 def login_key(text: str) -> str:
-    """The form in which a login name is looked up; over-long text matches nobody."""
-    return fold(text.strip()) if len(text) <= MAX_EMAIL_BYTES else ""
+    """The form in which a login name is looked up; "" for text that can be nobody's."""
+    try:
+        cap(text, 4 * MAX_EMAIL_BYTES)
+    except Unfit:
+        return ""
+    return fold(text.strip())

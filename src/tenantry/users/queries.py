@@ -107,10 +107,10 @@ OTHERS_WITH_ROLE = Statement(
 )
 LOGGED_IN = Statement(
     "users.logged_in",
-    "Note a login, and the better hash where there is one.",
+    "Note a login, and the better hash where there is one and the password is still that one.",
     """
     update users set last_login = greatest(last_login, $2),
-        password_hash = coalesce($3, password_hash)
+        password_hash = case when epoch = $4 then coalesce($3, password_hash) else password_hash end
     where id = $1
     """,
 )

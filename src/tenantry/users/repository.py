@@ -142,10 +142,10 @@ class UserRepository:
         return _principal(row) if row else None
 
     async def note_login(
-        self, tx: Transaction, user_id: UUID, now: datetime, better_hash: str | None
+        self, tx: Transaction, principal: Principal, now: datetime, better_hash: str | None
     ) -> None:
-        """Remember a login, and a hash at today's cost where there is one."""
-        await tx.execute(queries.LOGGED_IN, user_id, now, better_hash)
+        """Remember a login, and a hash at today's cost unless the password changed meanwhile."""
+        await tx.execute(queries.LOGGED_IN, principal.user.id, now, better_hash, principal.epoch)
 
 
 def derived(columns: dict[str, Any]) -> dict[str, Any]:

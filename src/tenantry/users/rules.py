@@ -6,12 +6,15 @@ from typing import Any
 import msgspec
 
 from tenantry.errors import (
+    InvalidInput,
     UserCreationBadRequest,
     UserModificationBadRequest,
     Violation,
 )
+from tenantry.kernel.modifier import OptionalState
+from tenantry.record import require_well_formed
 from tenantry.users import addresses, names
-from tenantry.users.model import UserCreator, UserModifier, UserRole, UserStatus
+from tenantry.users.model import UserCreator, UserFilter, UserModifier, UserRole, UserStatus
 from tenantry.users.names import Unfit
 
 MAX_ATTRIBUTE_BYTES = 16 * 1024
@@ -130,6 +133,23 @@ NULLABLE = frozenset(
 )
 
 
+def require_searchable(wanted: UserFilter) -> None:
+    """InvalidInput unless a search can be made for these values."""
+    require_well_formed(wanted)
+    found = []
+    for name in ("container_uid", "container_main_gid"):
+        value = getattr(wanted, name)
+        if value is not None and not 0 <= value <= HIGHEST_CONTAINER_ID:
+            message = f"must be from 0 to {HIGHEST_CONTAINER_ID}"
+            found.append(Violation(name, "out_of_range", message))
+    try:
+        _attributes(wanted.attributes)
+    except Unfit as unfit:
+        found.append(Violation("attributes", unfit.code, str(unfit)))
+    if found:
+        raise InvalidInput(found)
+
+
 def created_columns(creator: UserCreator) -> Columns:
     """The columns of a new user, but for tenant and password; UserCreationBadRequest names all.
 
@@ -139,7 +159,7 @@ def created_columns(creator: UserCreator) -> Columns:
     if said["status"] is None:
         inactive = said["is_active"] is False
         said["status"] = UserStatus.INACTIVE if inactive else UserStatus.ACTIVE
-    said["is_active"] = True
+    said["is_active"] = True if said["is_active"] is None else said["is_active"]
     columns, violations = _checked(said)
     if said["totp_activated"] is True:
         message = "a second factor is enrolled by the user; it cannot be switched on here"
@@ -149,6 +169,8 @@ def created_columns(creator: UserCreator) -> Columns:
     if creator.password is not None and creator.password_hash is not None:
         message = "give a password or a password hash, not both"
         violations.append(Violation("password_hash", "ambiguous", message))
+    elif creator.password_hash is not None and not isinstance(creator.password_hash, str):
+        violations.append(Violation("password_hash", "wrong_type", "must be text"))
     if violations:
         raise UserCreationBadRequest(violations)
     del columns["is_active"]
@@ -157,18 +179,29 @@ def created_columns(creator: UserCreator) -> Columns:
 
 def changed_columns(modifier: UserModifier) -> Columns:
     """The columns to change, but for the password; UserModificationBadRequest names all faults."""
+    _require_states(modifier)
     said = modifier.changes()
     if not said:
         message = "names no field to change"
         raise UserModificationBadRequest.of("modifier", "empty", message)
-    said.pop("password", None)
+    password = said.pop("password", "")
     columns, violations = _checked(said)
+    if password is None:
+        violations.append(Violation("password", "missing", "must not be null"))
     if violations:
         raise UserModificationBadRequest(violations)
     active = columns.pop("is_active", None)
     if active is not None and "status" not in columns:
         columns["status"] = UserStatus.ACTIVE.value if active else UserStatus.INACTIVE.value
     return columns
+
+
+def _require_states(modifier: UserModifier) -> None:
+    said = {name: getattr(modifier, name) for name in modifier.__struct_fields__}
+    message = "must be wrapped in OptionalState or TriState"
+    plain = [n for n, state in said.items() if not isinstance(state, OptionalState)]
+    if plain:
+        raise UserModificationBadRequest([Violation(n, "wrong_type", message) for n in plain])
 
 
 def _checked(said: Mapping[str, object]) -> tuple[Columns, list[Violation]]:

@@ -19,6 +19,7 @@ from tenantry.kernel.page import Page, seal, unseal
 from tenantry.kernel.transaction import Transaction
 from tenantry.passwords.policy import PasswordPolicy, require_acceptable
 from tenantry.passwords.ports import PasswordHasher
+from tenantry.record import require_well_formed
 from tenantry.users import access, addresses, rules
 from tenantry.users.access import Scope
 from tenantry.users.actions import (
@@ -123,14 +124,18 @@ class UserService:
 
     async def list_users(self, action: ListUsersAction) -> Page[UserData]:
         """A page of all users that the actor can see."""
+        require_well_formed(action)
         return await self._page(UserFilter(), action.order, action.limit, action.cursor)
 
     async def search_users(self, action: SearchUsersAction) -> Page[UserData]:
         """A page of the users that fit, out of all that the actor can see."""
+        require_well_formed(action)
+        rules.require_searchable(action.filter)
         return await self._page(action.filter, action.order, action.limit, action.cursor)
 
     async def modify_user(self, action: ModifyUserAction) -> UserResult:
         """Change a user; what would end the last administrator is refused with a conflict."""
+        key = action.key()
         columns = rules.changed_columns(action.modifier)
         actor = current_actor()
         scope = Scope.of(actor)
@@ -138,7 +143,7 @@ class UserService:
         if not password.is_nop():
             columns["password_hash"] = await self._replaced_hash(action, password.value(), scope)
         async with self._database.transaction() as tx:
-            user = await self._users.lock(tx, action.key(), scope)
+            user = await self._users.lock(tx, key, scope)
             if action.version is not None and action.version != user.version:
                 raise VersionConflict(field="version", version=user.version)
             if "domain_name" in columns:

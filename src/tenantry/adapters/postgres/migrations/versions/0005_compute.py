@@ -1,0 +1,60 @@
+"""Agents and compute sessions."""
+
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+
+STATEMENTS = (
+    """
+    create table agents (
+        name text primary key check (octet_length(name) between 1 and 63),
+        address text not null,
+        status text not null check (status in ('alive', 'lost', 'leaving')),
+        cpu integer not null check (cpu > 0),
+        memory bigint not null check (memory > 0),
+        gpu double precision not null default 0 check (gpu >= 0),
+        registered_at timestamptz not null check (isfinite(registered_at)),
+        heartbeat_at timestamptz not null check (isfinite(heartbeat_at))
+    )
+    """,
+    """
+    create table compute_sessions (
+        id uuid primary key,
+        tenant_id uuid not null constraint compute_sessions_tenant_fkey references tenants,
+        user_id uuid not null constraint compute_sessions_user_fkey references users,
+        group_id uuid,
+        agent text constraint compute_sessions_agent_fkey references agents,
+        name text not null check (octet_length(name) between 1 and 256),
+        kind text not null check (kind in ('batch', 'interactive', 'service')),
+        status text not null check (status in
+            ('pending', 'running', 'terminating', 'terminated', 'cancelled', 'failed')),
+        status_info text,
+        command text[] not null,
+        folders uuid[] not null default '{}',
+        cpu integer not null check (cpu between 1 and 100000),
+        memory bigint not null check (memory > 0),
+        gpu double precision not null default 0 check (gpu >= 0),
+        sudo boolean not null default false,
+        created_at timestamptz not null check (isfinite(created_at)),
+        started_at timestamptz check (isfinite(started_at)),
+        ended_at timestamptz check (isfinite(ended_at)),
+        exit_code integer,
+        version bigint not null default 1
+    )
+    """,
+    "create index compute_sessions_user on compute_sessions (user_id, created_at, id)",
+    "create index compute_sessions_tenant on compute_sessions (tenant_id, created_at, id)",
+    """
+    create index compute_sessions_live on compute_sessions (agent, id)
+        where status in ('pending', 'running', 'terminating')
+    """,
+    "create index compute_sessions_folders on compute_sessions using gin (folders)",
+    "grant select, insert, update, delete on agents, compute_sessions to tenantry_app",
+)
+
+
+def upgrade() -> None:
+    """Make it all."""
+    for statement in STATEMENTS:
+        op.execute(statement)

@@ -1,0 +1,1 @@
+"""Compute: agents, and the compute sessions that run on them."""

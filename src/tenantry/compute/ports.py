@@ -1,0 +1,70 @@
+"""What the slices need of the agents: starting, watching and ending compute sessions."""
+
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from tenantry.record import Record
+
+
+class SessionOrder(Record, frozen=True, kw_only=True):
+    """What is to run. Memory is in bytes; the ids are the user's container identity or None."""
+
+    id: UUID
+    command: list[str]
+    environment: dict[str, str]
+    cpu: int
+    memory: int
+    gpu: float = 0.0
+    uid: int | None = None
+    gid: int | None = None
+    gids: list[int] = []
+    sudo: bool = False
+    folders: list[str] = []
+    """Paths to be mounted, as the storage names them."""
+
+
+class SessionState(Record, frozen=True, kw_only=True):
+    """How a session is on its agent: running, or ended with an exit code."""
+
+    id: UUID
+    running: bool
+    exit_code: int | None
+    ended_at: datetime | None
+
+
+class Sample(Record, frozen=True, kw_only=True):
+    """What a session has used until now: running totals but for memory.
+
+    CPU in seconds; memory in bytes, resident now; IO in bytes.
+    """
+
+    id: UUID
+    at: datetime
+    cpu_seconds: float
+    memory_bytes: int
+    io_read_bytes: int
+    io_write_bytes: int
+    disk_bytes: int = 0
+
+
+class AgentRegistry(Protocol):
+    """Runs compute sessions somewhere. Every method can be repeated.
+
+    Raises ConnectionError when the agent cannot be reached.
+    """
+
+    async def start_session(self, agent: str, order: SessionOrder) -> None:
+        """Start it; one that was started under this id already is left alone."""
+
+    async def terminate_session(self, agent: str, session_id: UUID) -> SessionState:
+        """End it and everything it started (TERM, then KILL); an ended one stays ended."""
+
+    async def session_state(self, agent: str, session_id: UUID) -> SessionState | None:
+        """How it is; None where the agent has never heard of it."""
+
+    async def list_sessions(self, agent: str) -> set[UUID]:
+        """The sessions that are really running: to compare with the records."""
+
+    async def sample(self, agent: str) -> list[Sample]:
+        """What the agent's running sessions have used until now, all in one look."""

@@ -1,0 +1,1 @@
+"""Storage: vfolders, the folders that users keep their data in."""

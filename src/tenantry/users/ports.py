@@ -1,0 +1,25 @@
+"""What the users need of other slices, so that those may depend on users and not the reverse."""
+
+from typing import Protocol
+from uuid import UUID
+
+from tenantry.kernel.transaction import Transaction
+from tenantry.users.model import UserCreator, UserData, UserModifier
+
+
+class Companions(Protocol):
+    """What belongs to a user and lives in another slice: groups, access keys, roles.
+
+    All three run inside the transaction of the user's own change: what they raise undoes it.
+    """
+
+    async def welcome(self, tx: Transaction, user: UserData, creator: UserCreator) -> None:
+        """A user has just been added; make what belongs to it."""
+
+    async def follow(
+        self, tx: Transaction, before: UserData, after: UserData, modifier: UserModifier
+    ) -> None:
+        """A user has just been changed; change what belongs to it."""
+
+    async def forget(self, tx: Transaction, user_id: UUID) -> None:
+        """A user is about to be removed; remove the rows that belong to it."""

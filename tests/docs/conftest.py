@@ -1,0 +1,15 @@
+"""A server for the pages, started like a reader's."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docs.server import RunningServer, started
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RunningServer]:
+    """A server of its own, as on its first day."""
+    with started(tmp_path) as running:
+        yield running
