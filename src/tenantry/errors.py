@@ -6,11 +6,15 @@
     │   │   ├── UserCreationBadRequest
     │   │   ├── UserModificationBadRequest
     │   │   └── PasswordRejected
-    │   ├── UserNotFound · TenantNotFound · SessionNotFound
+    │   ├── UserNotFound · TenantNotFound · SessionNotFound · GroupNotFound · PolicyNotFound
+    │   │   AccessKeyNotFound · ComputeSessionNotFound · AgentNotFound · VfolderNotFound
+    │   │   JobNotFound
     │   ├── UserConflict              ``field`` names what is taken
+    │   ├── GroupConflict · PolicyConflict · VfolderConflict   likewise
     │   ├── VersionConflict           somebody else changed it first
     │   └── StateConflict             the state forbids it now
-    │       └── LastAdministrator
+    │       ├── LastAdministrator · PolicyInUse
+    │       └── UserPurgeFailure
     ├── AuthenticationError           the caller's own login failed, or no verdict was possible
     │   ├── InvalidCredentials · NotAuthenticated
     │   └── Overloaded
@@ -116,6 +120,66 @@ class UserConflict(AccountError):
     code = "user_conflict"
 
 
+class GroupNotFound(AccountError):
+    """There is no such group."""
+
+    code = "group_not_found"
+
+
+class PolicyNotFound(AccountError):
+    """There is no such policy."""
+
+    code = "policy_not_found"
+
+
+class AccessKeyNotFound(AccountError):
+    """There is no such access key."""
+
+    code = "access_key_not_found"
+
+
+class ComputeSessionNotFound(AccountError):
+    """There is no such compute session."""
+
+    code = "compute_session_not_found"
+
+
+class AgentNotFound(AccountError):
+    """There is no such agent."""
+
+    code = "agent_not_found"
+
+
+class VfolderNotFound(AccountError):
+    """There is no such vfolder."""
+
+    code = "vfolder_not_found"
+
+
+class JobNotFound(AccountError):
+    """There is no such job."""
+
+    code = "job_not_found"
+
+
+class GroupConflict(AccountError):
+    """Another group of the tenant has this name already."""
+
+    code = "group_conflict"
+
+
+class PolicyConflict(AccountError):
+    """Another policy has this name already."""
+
+    code = "policy_conflict"
+
+
+class VfolderConflict(AccountError):
+    """Another vfolder of the owner has this name already."""
+
+    code = "vfolder_conflict"
+
+
 class VersionConflict(AccountError):
     """It was changed by somebody else in the meantime; read it again and repeat the change."""
 
@@ -132,6 +196,18 @@ class LastAdministrator(StateConflict):
     """The last active administrator must stay."""
 
     code = "last_administrator"
+
+
+class PolicyInUse(StateConflict):
+    """The policy is in use; give its users another one first."""
+
+    code = "policy_in_use"
+
+
+class UserPurgeFailure(StateConflict):
+    """The user cannot be purged now."""
+
+    code = "user_purge_failure"
 
 
 class AuthenticationError(TenantryError):

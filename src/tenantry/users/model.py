@@ -81,6 +81,7 @@ class UserCreator(Record, frozen=True, kw_only=True):
     is_active: bool | None = None
     status: UserStatus | None = None
     role: UserRole = UserRole.USER
+    group_ids: list[str] | None = None
     allowed_client_ip: list[str] | None = None
     totp_activated: bool = False
     resource_policy: str = "default"
@@ -107,6 +108,7 @@ class UserModifier(Modifier, frozen=True, kw_only=True):
     is_active: OptionalState[bool] = OptionalState.nop()
     status: OptionalState[UserStatus] = OptionalState.nop()
     role: OptionalState[UserRole] = OptionalState.nop()
+    group_ids: OptionalState[list[str]] = OptionalState.nop()
     allowed_client_ip: TriState[list[str]] = TriState.nop()
     totp_activated: OptionalState[bool] = OptionalState.nop()
     resource_policy: OptionalState[str] = OptionalState.nop()

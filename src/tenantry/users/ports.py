@@ -1,5 +1,6 @@
 """What the users need of other slices, so that those may depend on users and not the reverse."""
 
+from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -13,8 +14,10 @@ class Companions(Protocol):
     All three run inside the transaction of the user's own change: what they raise undoes it.
     """
 
-    async def welcome(self, tx: Transaction, user: UserData, creator: UserCreator) -> None:
-        """A user has just been added; make what belongs to it."""
+    async def welcome(
+        self, tx: Transaction, newcomers: Sequence[tuple[UserData, UserCreator]]
+    ) -> None:
+        """Users have just been added, a thousand at most; make what belongs to them."""
 
     async def follow(
         self, tx: Transaction, before: UserData, after: UserData, modifier: UserModifier

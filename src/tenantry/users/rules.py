@@ -19,6 +19,7 @@ from tenantry.users.names import Unfit
 
 MAX_ATTRIBUTE_BYTES = 16 * 1024
 MAX_GROUP_IDS = 64
+MAX_GROUPS = 256
 LOWEST_CONTAINER_ID = 1000
 HIGHEST_CONTAINER_ID = 2**31 - 1
 
@@ -88,6 +89,14 @@ def _addresses(value: object) -> list[str]:
     return addresses.normalised_rules(value)
 
 
+def _group_ids(value: object) -> list[str]:
+    if not isinstance(value, list | tuple):
+        raise Unfit("wrong_type", "must be a list of groups")
+    if len(value) > MAX_GROUPS:
+        raise Unfit("too_many", f"must not hold more than {MAX_GROUPS} entries")
+    return [_text(item, 256) for item in value]
+
+
 def _attributes(value: object) -> str:
     if not isinstance(value, Mapping):
         raise Unfit("wrong_type", "must be an object")
@@ -126,10 +135,11 @@ _CHECKS: dict[str, Callable[[Any], object]] = {  # Any: a check looks at the typ
     "container_uid": _container_id,
     "container_main_gid": _container_id,
     "container_gids": _container_ids,
+    "group_ids": _group_ids,
 }
 NULLABLE = frozenset(
     "email full_name description department phone allowed_client_ip container_uid "
-    "container_main_gid container_gids integration_name".split()
+    "container_main_gid container_gids integration_name group_ids".split()
 )
 
 
@@ -153,7 +163,7 @@ def require_searchable(wanted: UserFilter) -> None:
 def created_columns(creator: UserCreator) -> Columns:
     """The columns of a new user, but for tenant and password; UserCreationBadRequest names all.
 
-    ``domain_name`` stays among them for the service to resolve.
+    ``domain_name`` stays among them for the service to resolve; groups are the companions' work.
     """
     said = {name: getattr(creator, name) for name in _CHECKS}
     if said["status"] is None:
@@ -166,14 +176,15 @@ def created_columns(creator: UserCreator) -> Columns:
         violations.append(Violation("totp_activated", "not_enrolled", message))
     if columns.get("status") == UserStatus.DELETED:
         violations.append(Violation("status", "unknown_value", "a new user cannot be deleted"))
-    if creator.password is not None and creator.password_hash is not None:
+    foreign_hash: object = creator.password_hash
+    if creator.password is not None and foreign_hash is not None:
         message = "give a password or a password hash, not both"
         violations.append(Violation("password_hash", "ambiguous", message))
-    elif creator.password_hash is not None and not isinstance(creator.password_hash, str):
+    elif not isinstance(foreign_hash, str | None):
         violations.append(Violation("password_hash", "wrong_type", "must be text"))
     if violations:
         raise UserCreationBadRequest(violations)
-    del columns["is_active"]
+    del columns["is_active"], columns["group_ids"]
     return columns
 
 
@@ -190,6 +201,7 @@ def changed_columns(modifier: UserModifier) -> Columns:
         violations.append(Violation("password", "missing", "must not be null"))
     if violations:
         raise UserModificationBadRequest(violations)
+    columns.pop("group_ids", None)
     active = columns.pop("is_active", None)
     if active is not None and "status" not in columns:
         columns["status"] = UserStatus.ACTIVE.value if active else UserStatus.INACTIVE.value

@@ -1,5 +1,6 @@
 """The order of things when users are created, read, changed, deleted and restored."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -44,10 +45,12 @@ from tenantry.users.model import (
     UserRole,
     UserStatus,
 )
+from tenantry.users.ports import Companions
 from tenantry.users.repository import UserRepository
 
 ADMIN_REQUESTED = "admin-requested"
 _ENDS_SESSIONS = frozenset({"password_hash", "status", "role", "tenant_id"})
+_COMPANIONS_FIELDS = frozenset({"group_ids"})
 _NAMES = ("username", "email", "full_name")
 
 
@@ -62,6 +65,7 @@ class UserService:
         password_policy: PasswordPolicy,
         clock: Clock,
         cursor_key: bytes,
+        companions: Sequence[Companions] = (),
     ) -> None:
         self._users = user_repository
         self._database = user_repository.database
@@ -69,6 +73,7 @@ class UserService:
         self._password_policy = password_policy
         self._clock = clock
         self._cursor_key = cursor_key
+        self._companions = companions
 
     @cached_property
     def importer(self) -> UserImporter:
@@ -109,6 +114,8 @@ class UserService:
                 },
             )
             user = await self._users.get(tx, UserKey("id", str(user_id)), Scope())
+            for companion in self._companions:
+                await companion.welcome(tx, [(user, creator)])
             tx.note(_note(user, {"status": (None, user.status), "role": (None, user.role)}))
         return UserResult(user)
 
@@ -149,11 +156,14 @@ class UserService:
             if "domain_name" in columns:
                 columns["tenant_id"] = await self._new_tenant(tx, columns["domain_name"], scope)
             changes = _differing(user, columns)
-            access.require_may_change(actor, user, _asked(changes))
+            elsewhere = action.modifier.changes().keys() & _COMPANIONS_FIELDS
+            access.require_may_change(actor, user, _asked(changes) | dict.fromkeys(elsewhere))
             self._require_possible(user, changes, force=action.force)
             if changes:
                 await self._change(tx, user, changes)
             changed = await self._users.get(tx, UserKey("id", str(user.id)), Scope())
+            for companion in self._companions:
+                await companion.follow(tx, user, changed, action.modifier)
             tx.note(_note(changed, _before_and_after(user, changed, changes)))
         return UserResult(changed)
 

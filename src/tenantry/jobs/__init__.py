@@ -1,0 +1,1 @@
+"""Jobs: effects outside the database, promised in the commit that needs them and then done."""

@@ -1,0 +1,107 @@
+"""Promising effects, and answering questions about them."""
+
+from datetime import datetime
+from uuid import UUID
+
+from tenantry.errors import JobNotFound, StateConflict
+from tenantry.jobs.actions import GetJobAction, JobResult, ListJobsAction, RetryJobAction
+from tenantry.jobs.model import Job, JobState
+from tenantry.jobs.repository import JobRepository
+from tenantry.kernel.action import Note, current_actor
+from tenantry.kernel.clock import Clock, uuid7
+from tenantry.kernel.page import Page, seal, unseal
+from tenantry.kernel.transaction import Database, Transaction
+from tenantry.users.access import Scope
+
+
+class JobService:
+    """The outbox, as other slices and people see it."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        job_repository: JobRepository,
+        clock: Clock,
+        cursor_key: bytes,
+    ) -> None:
+        self._database = database
+        self._jobs = job_repository
+        self._clock = clock
+        self._cursor_key = cursor_key
+
+    async def promise(
+        self,
+        tx: Transaction,
+        kind: str,
+        *,
+        tenant_id: UUID,
+        subject_id: UUID,
+        payload: dict[str, object],
+    ) -> UUID:
+        """Have this done once the transaction has committed; the job's id."""
+        now = self._clock.now()
+        job = Job(
+            id=uuid7(now),
+            kind=kind,
+            tenant_id=tenant_id,
+            subject_id=subject_id,
+            payload=payload,
+            progress={},
+            receipt=None,
+            state=JobState.PENDING,
+            attempts=0,
+            run_at=now,
+            error=None,
+            created_at=now,
+            ended_at=None,
+        )
+        await self._jobs.insert(tx, job)
+        return job.id
+
+    async def find_open(self, tx: Transaction, kind: str, subject_id: UUID) -> Job | None:
+        """The job of this kind on this subject that has not ended."""
+        return await self._jobs.find_open(tx, kind, subject_id)
+
+    async def list_jobs(self, action: ListJobsAction) -> Page[Job]:
+        """A page of the jobs that the actor can see."""
+        tenant_id = Scope.of(current_actor()).tenant_id
+        question = [str(tenant_id), action.state, action.kind]
+        before = None
+        if action.cursor is not None:
+            at, job_id = unseal(self._cursor_key, question, action.cursor)
+            before = datetime.fromisoformat(at), UUID(job_id)
+        async with self._database.autocommit() as tx:
+            found = await self._jobs.page(
+                tx,
+                tenant_id=tenant_id,
+                state=action.state,
+                kind=action.kind,
+                before=before,
+                limit=action.limit + 1,
+            )
+        items = found[: action.limit]
+        if len(found) <= action.limit:
+            return Page(items)
+        position = [items[-1].created_at.isoformat(), str(items[-1].id)]
+        return Page(items, seal(self._cursor_key, question, position))
+
+    async def get_job(self, action: GetJobAction) -> JobResult:
+        """The job; JobNotFound also for another tenant's."""
+        async with self._database.autocommit() as tx:
+            return JobResult(await self._get(tx, action.job_id))
+
+    async def retry_job(self, action: RetryJobAction) -> JobResult:
+        """Make it due now; StateConflict when it is done."""
+        async with self._database.transaction() as tx:
+            job = await self._get(tx, action.job_id)
+            if not await self._jobs.retry(tx, job.id, self._clock.now()):
+                raise StateConflict("This job is done already.", field="job_id")
+            tx.note(Note(str(job.id), job.id, job.tenant_id, {"state": (job.state, "pending")}))
+            return JobResult(await self._get(tx, action.job_id))
+
+    async def _get(self, tx: Transaction, job_id: UUID) -> Job:
+        job = await self._jobs.find(tx, job_id, Scope.of(current_actor()).tenant_id)
+        if job is None:
+            raise JobNotFound(field="job_id")
+        return job

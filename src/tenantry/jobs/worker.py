@@ -1,0 +1,91 @@
+"""The worker: takes jobs that are due, has them handled, and tries again what failed."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from uuid import UUID
+
+from tenantry.errors import TenantryError
+from tenantry.jobs.model import Job, pause_after
+from tenantry.jobs.repository import JobRepository
+from tenantry.kernel.clock import Clock
+from tenantry.kernel.transaction import Database
+
+logger = logging.getLogger(__name__)
+
+Receipt = dict[str, object]
+POLL_SECONDS = 1.0
+
+
+class Progress:
+    """What a handler notes of a job: parts that are done are not done again after a crash."""
+
+    def __init__(
+        self, job: Job, database: Database, repository: JobRepository, clock: Clock
+    ) -> None:
+        self.job = job
+        self.done: dict[str, object] = dict(job.progress)
+        self._database = database
+        self._jobs = repository
+        self._clock = clock
+
+    async def note(self, part: str, outcome: object) -> None:
+        """Remember what came of a part, and keep the job."""
+        self.done[part] = outcome
+        async with self._database.autocommit() as tx:
+            await self._jobs.advance(tx, self.job.id, {part: outcome}, self._clock.now())
+
+
+Handler = Callable[[Progress], Awaitable[Receipt]]
+"""Does a job; must bear being repeated from any point. What it raises is tried again later."""
+
+
+class Worker:
+    """Works on jobs of the kinds that it has handlers for; any number may run side by side."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        job_repository: JobRepository,
+        clock: Clock,
+        handlers: Mapping[str, Handler],
+    ) -> None:
+        self._database = database
+        self._jobs = job_repository
+        self._clock = clock
+        self._handlers = handlers
+
+    async def run_forever(self) -> None:
+        """Look for due jobs every second, and again at once while there are some."""
+        while True:
+            try:
+                worked = await self.run_next()
+            except TenantryError as error:
+                logger.warning("jobs cannot be looked up: %s", error)
+                worked = False
+            if not worked:
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def run_next(self, job_id: UUID | None = None) -> bool:
+        """Work on this job, or the next due one; False when there is none to work on."""
+        async with self._database.autocommit() as tx:
+            job = await self._jobs.claim(tx, self._clock.now(), job_id)
+        if job is None:
+            return False
+        await self._attempt(job)
+        return True
+
+    async def _attempt(self, job: Job) -> None:
+        progress = Progress(job, self._database, self._jobs, self._clock)
+        try:
+            receipt = await self._handlers[job.kind](progress)
+        except Exception as error:  # whatever it is, the job must not be lost
+            logger.exception("job %s (%s) failed", job.id, job.kind)
+            said = str(error) if isinstance(error, TenantryError) else type(error).__name__
+            run_at = self._clock.now() + pause_after(job.attempts)
+            async with self._database.autocommit() as tx:
+                await self._jobs.postpone(tx, job.id, said, run_at)
+            return
+        async with self._database.autocommit() as tx:
+            await self._jobs.complete(tx, job.id, receipt, self._clock.now())
