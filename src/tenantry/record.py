@@ -51,13 +51,13 @@ def require_types(record: Record) -> None:
 
 def require_well_formed(record: Record) -> None:
     """InvalidInput unless each field is of its type and of a form that the database can hold."""
-    require_types(record)
     given = msgspec.structs.asdict(record)
     found = [
         Violation(name, *fault) for name, value in given.items() if (fault := _unfit_value(value))
     ]
     if found:
         raise InvalidInput(found)
+    require_types(record)
 
 
 def _unfit_value(value: object) -> tuple[str, str] | None:

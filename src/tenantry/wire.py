@@ -5,7 +5,7 @@ line and the OpenAPI document read its fields; so the four cannot disagree.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, get_args, get_origin
@@ -21,7 +21,10 @@ from tenantry.kernel.route import Route
 from tenantry.record import is_secret
 
 _PLACEHOLDER = re.compile(r"{(\w+)}")
-_AT = re.compile(r" - at `\$\.?([^`]*)`$")
+_AT = re.compile(r" - at `\$([^`]*)`$")
+_EXTRA = re.compile(r"^Object contains unknown field (.*)$")
+_MISSING = re.compile(r"^Object missing required field (.*)$")
+_WHOLE = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ class Binding:
         own = {**self.route.preset, **{n: v for n, v in given.items() if not self._inlined(n)}}
         if self.route.inline:
             inner = {n: self._stated(n, v) for n, v in given.items() if self._inlined(n)}
-            own[self.route.inline] = _inline_type(self.route)(**inner)
+            own[self.route.inline] = self._inline_type(**inner)
         return self.action(**own)
 
     def to_request(self, action: Action[Any]) -> WireRequest:
@@ -146,6 +149,15 @@ class Binding:
         return self.action.result_type()(data=decoded) if self._data_type else decoded
 
     @cached_property
+    def _inline_type(self) -> Any:  # Any: some Record's class
+        return _inline_type(self.route)
+
+    @cached_property
+    def _known(self) -> dict[str, dict[str, WireField]]:
+        places = ("path", "query", "body")
+        return {w: {f.name: f for f in self.fields if f.where == w} for w in places}
+
+    @cached_property
     def _data_type(self) -> Any:  # Any: a type expression
         result = self.action.result_type()
         fields = msgspec.structs.fields(get_origin(result) or result)
@@ -176,14 +188,16 @@ class Binding:
             violations.append(Violation(where, "wrong_type", "must be an object"))
             return {}
         converted: dict[str, object] = {}
-        known = {f.name: f for f in self.fields if f.where == where}
+        known = self._known[where]
         for name, value in values.items():
             if name not in known:
-                message = _unknown(name, known)
-                violations.append(Violation(str(name)[:64], "unknown_field", message))
+                violations.append(_unknown(str(name), known if len(violations) < 5 else ()))
                 continue
             try:
-                converted[name] = msgspec.convert(value, known[name].type, strict=where == "body")
+                if where == "body":
+                    converted[name] = msgspec.convert(value, known[name].type)
+                else:
+                    converted[name] = _from_text(value, known[name].type)
             except msgspec.ValidationError as error:
                 violations.append(_violation(name, error))
         for name, field in known.items():
@@ -261,18 +275,34 @@ def _as_text(value: object) -> str:
     return str(value)
 
 
-def _unknown(name: object, known: Mapping[str, WireField]) -> str:
+def _from_text(text: str, annotation: Any) -> object:  # Any: a type expression
+    """The value that a text stands for: itself, a whole number, or true or false."""
+    try:
+        return msgspec.convert(text, annotation)
+    except msgspec.ValidationError:
+        if _WHOLE.fullmatch(text):
+            return msgspec.convert(int(text), annotation)
+        if text in ("true", "false"):
+            return msgspec.convert(text == "true", annotation)
+        raise
+
+
+def _unknown(name: str, known: Collection[str]) -> Violation:
+    """What to say of a field that does not exist; a nearby name helps whoever mistyped it."""
     import difflib
 
-    near = difflib.get_close_matches(str(name)[:64], known, n=1)
-    return f"is not known here; did you mean {near[0]}?" if near else "is not known here"
+    near = difflib.get_close_matches(name[:64], known, n=1) if known else []
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return Violation(name[:64], "unknown_field", f"is not known here{hint}")
 
 
 def _violation(name: str, error: msgspec.ValidationError) -> Violation:
     text = str(error)
     inner = _AT.search(text)
-    path = name + (
-        "." + inner[1] if inner and not inner[1].startswith("[") else inner[1] if inner else ""
-    )
+    path = name + (inner[1] if inner else "")
     message = _AT.sub("", text).replace("`", "")
+    if extra := _EXTRA.search(message):
+        return Violation(f"{path}.{extra[1][:64]}", "unknown_field", "is not known here")
+    if missing := _MISSING.search(message):
+        return Violation(f"{path}.{missing[1]}", "missing", "is required")
     return Violation(path, "wrong_value", message[0].lower() + message[1:])

@@ -35,9 +35,9 @@ _ACTIONS = f"""\
 {_MADE}
 
 An action is one operation. Its *tag* is the name in the audit, the label in the metrics and the
-permission that is asked for. Paths are below `{API}`; a field in braces stands in the path, the others
-in the query (GET, DELETE) or in the JSON body. An unknown field is an error. *Who* is whom the guard
-lets through at all; the service then decides on the very target, as
+permission that is asked for. Paths are below `{API}`. A field in braces stands in the path, the
+others in the query (GET, DELETE) or in the JSON body; an unknown field is an error. *Who* is whom
+the guard lets through at all; the service then decides on the very target, as
 [security](../explanation/security.md#what-a-built-in-role-may-do) says.
 
 The same in a form for programs: [openapi.json](openapi.json). The options of the commands:
@@ -50,9 +50,9 @@ _ERRORS = f"""\
 {_MADE}
 
 All errors are in one tree, in `tenantry.errors`. Over HTTP an error is a problem document
-([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with the error's `code`, a `detail` for people, the
-`field` where one is to blame, and `violations` where several are. The Python client raises the same
-class again. The command line ends with the exit code that the last column says.
+([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with the error's `code`, a `detail` for people,
+the `field` where one is to blame, and `violations` where several are. The Python client raises the
+same class again. The command line ends with the exit code that is said here.
 
 Branch on the class or on the code; both stay. The sentences may change.
 
@@ -63,8 +63,8 @@ _REFUSALS = """\
 
 ## Refusals of the HTTP face
 
-These have no class: a request is refused before it becomes an action. The client raises `AccountError`
-for those below 500 and `ConnectionError` for the others.
+These have no class: a request is refused before it becomes an action. The client raises
+`AccountError` for those below 500 and `ConnectionError` for the others.
 
 | Code | Status |
 | --- | --- |
@@ -78,8 +78,9 @@ def actions() -> str:
 
 def error_page() -> str:
     """The page of all errors."""
-    tree = "\n| Code | Class | HTTP | Exit | Says by default |\n| --- | --- | --- | --- | --- |\n"
-    tree += "".join(_error(depth, kind) for depth, kind in _family(TenantryError, 0))
+    tree = "\n| Code | Class | Is a | HTTP | Exit | Says by default |\n"
+    tree += "| --- | --- | --- | --- | --- | --- |\n"
+    tree += "".join(_error(kind) for kind in _family(TenantryError))
     rows = (f"| `{code}` | {status} |\n" for code, status in sorted(refusals()))
     return _ERRORS + tree + _REFUSALS + "".join(rows)
 
@@ -184,11 +185,16 @@ def _limits(meta: msgspec.Meta) -> str:
     return f", at most {meta.max_length:,}" if meta.max_length is not None else ""
 
 
-def _error(depth: int, kind: type[TenantryError]) -> str:
+def _error(kind: type[TenantryError]) -> str:
     status, code = _answered(kind)
-    name = "&nbsp;" * 4 * depth + f"`{kind.__name__}`"
+    parents = ", ".join(_class_name(parent) for parent in kind.__bases__)
     said = (kind.__doc__ or "").strip().splitlines()[0]
-    return f"| `{kind.code}` | {name} | {status} | {code} | {said} |\n"
+    return f"| `{kind.code}` | `{kind.__name__}` | {parents} | {status} | {code} | {said} |\n"
+
+
+def _class_name(kind: type) -> str:
+    builtin = kind.__module__ == "builtins" and kind is not Exception
+    return f"Python's `{kind.__name__}`" if builtin else f"`{kind.__name__}`"
 
 
 def _answered(kind: type[TenantryError]) -> tuple[str, int]:
@@ -199,11 +205,11 @@ def _answered(kind: type[TenantryError]) -> tuple[str, int]:
     return (f"{status} (`internal_error`)" if status == 500 else str(status)), exit_code(error)
 
 
-def _family(kind: type[TenantryError], depth: int) -> Iterator[tuple[int, type[TenantryError]]]:
-    yield depth, kind
+def _family(kind: type[TenantryError]) -> Iterator[type[TenantryError]]:
+    yield kind
     for child in kind.__subclasses__():
         if child.__module__ == errors.__name__:
-            yield from _family(child, depth + 1)
+            yield from _family(child)
 
 
 def _code(text: str) -> str:

@@ -49,7 +49,7 @@ class RunningServer:
     environ: dict[str, str]
 
     def run(self, block: Block) -> None:
-        """Run a block in the folder; AssertionError where it ends or prints otherwise than shown."""
+        """Run a block in the folder; AssertionError where it does not do what is shown."""
         text = at_port(block.text, self.port)
         command = {"sh": ["sh", "-e", "-c", text], "python": [sys.executable, "-c", text]}
         done = subprocess.run(

@@ -22,7 +22,7 @@ def stream() -> Iterator[io.StringIO]:
 
 
 def test_a_record_is_one_line_of_ascii(stream: io.StringIO) -> None:
-    logging.getLogger("a").warning("user %s", 'x\r\n{"level": "fake"}\x1b[31m\u2028\u202e\ud800')
+    logging.getLogger("a").warning("user %s", 'x\r\n{"level": "fake"}\x1b[31m\u2028\u202e')
     lines = stream.getvalue().splitlines()
     assert len(lines) == 1
     assert lines[0].isascii()
@@ -57,3 +57,10 @@ def test_the_level_is_that_of_the_settings(stream: io.StringIO) -> None:
 def test_the_time_is_utc() -> None:
     record = logging.makeLogRecord({"msg": "x", "created": 0.0})
     assert json.loads(JsonLines().format(record))["time"] == "1970-01-01T00:00:00.000+00:00"
+
+
+def test_even_half_a_character_can_be_written() -> None:
+    # Not sent through a logger: what pytest captures of those must be UTF-8.
+    line = JsonLines().format(logging.makeLogRecord({"msg": "\ud800"}))
+    assert line.isascii()
+    assert json.loads(line)["message"] == "\ud800"

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-USER = {
+USER: dict[str, Any] = {
     "id": "01a20713-82ea-7e92-a859-eefb43948825",
     "username": "john",
     "email": "john@example.org",
@@ -125,18 +125,24 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(raw)
 
-    do_GET = do_POST = do_PATCH = do_DELETE = _serve
+    do_GET = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815 - http.server's names
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
+
+
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is what some tests are about."""
 
 
 @pytest.fixture
 def fake() -> Iterator[FakeServer]:
     server = FakeServer()
     handler = type("Handler", (_Handler,), {"fake": server})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
-        http.daemon_threads = True
+    with _Quiet(("127.0.0.1", 0), handler) as http:
         server.port = http.server_address[1]
         thread = threading.Thread(target=http.serve_forever, args=(0.02,))
         thread.start()

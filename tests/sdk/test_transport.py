@@ -222,7 +222,9 @@ def test_an_address_is_completed(text: str, expected: str) -> None:
     assert checked_url(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "ftp://a", "http://", "http://u:p@a", "http://a:99999", "a?b"])
+@pytest.mark.parametrize(
+    "text", ["", "ftp://a", "http://", "http://u:p@a", "http://a:99999", "a?b"]
+)
 def test_an_address_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(errors.ConfigurationError):
         checked_url(text)

@@ -1,6 +1,5 @@
-"""Runs as JSON lines in the log."""
+"""Runs in the log."""
 
-import json
 import logging
 from typing import Any
 
@@ -11,18 +10,17 @@ logger = logging.getLogger("tenantry.actions")
 
 
 class LogMonitor:
-    """One JSON line a run, without the action's fields, so without secrets."""
+    """One record a run, its particulars as ``fields``; never the action's own, so no secrets."""
 
     async def prepare(self, action: Action[Any], run: Run) -> None:
-        logger.debug(
-            "%s", json.dumps({"event": "started", "action": action.tag, "id": str(run.id)})
-        )
+        fields = {"event": "started", "action": action.tag, "run_id": str(run.id)}
+        logger.debug("%s started", action.tag, extra={"fields": fields})
 
     async def done(self, action: Action[Any], run: Run, result: RunResult) -> None:
-        line = {
-            "event": "action",
+        fields = {
+            "event": "ended",
             "action": action.tag,
-            "id": str(result.action_id),
+            "run_id": str(result.action_id),
             "outcome": result.status,
             "error_code": result.error_code,
             "target": result.entity_id,
@@ -34,4 +32,4 @@ class LogMonitor:
             "started_at": result.started_at.isoformat(),
             "milliseconds": round(result.duration.total_seconds() * 1000, 3),
         }
-        logger.info("%s", json.dumps(line))
+        logger.info("%s %s", action.tag, result.status, extra={"fields": fields})

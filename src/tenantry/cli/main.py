@@ -36,6 +36,8 @@ def _run(given: list[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         raise
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except click.ClickException as error:
         _explain_usage(error)
         return error.exit_code
@@ -52,11 +54,17 @@ def _command(given: list[str]) -> int:
     for position, argument in enumerate(given, 1):
         if any("\ud800" <= character <= "\udfff" for character in argument):
             raise click.UsageError(f"Argument {position} is not text in UTF-8.")
-    code = root().main(given, "tenantry", standalone_mode=False, obj=Invocation())
-    return code if isinstance(code, int) else 0
+    tree = root()
+    # Not click's own main(), which ends the process with 1 when nobody reads the output.
+    with tree.make_context("tenantry", given, obj=Invocation()) as context:
+        tree.invoke(context)
+    return 0
 
 
 def _explain_usage(error: click.ClickException) -> None:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return
     context = getattr(error, "ctx", None)
     if context is not None:
         _say(context.get_usage())

@@ -21,10 +21,7 @@ from tenantry.errors import (
     NotAuthenticated,
     Overloaded,
     PermissionError,
-    StateConflict,
     TenantryError,
-    UserConflict,
-    VersionConflict,
     Violation,
 )
 from tenantry.http.refusal import Refusal
@@ -38,9 +35,6 @@ _LONGEST_TEXT = 1000
 # The nearest class in an error's line of descent decides.
 STATUS: dict[type[Exception], int] = {
     InvalidInput: 422,
-    UserConflict: 409,
-    VersionConflict: 409,
-    StateConflict: 409,
     AccountError: 400,
     NotAuthenticated: 401,
     InvalidCredentials: 401,
@@ -49,6 +43,9 @@ STATUS: dict[type[Exception], int] = {
     PermissionError: 403,
     ConnectionError: 503,
 }
+
+# Each noun has such errors of its own, and they share no base but AccountError.
+_OF_A_NOUN = {"NotFound": 404, "Conflict": 409}
 
 logger = logging.getLogger(__name__)
 
@@ -77,9 +74,10 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def status_of(error: Exception) -> int:
     """The status that an error is answered with; 500 for what nobody foresaw."""
     for kind in type(error).__mro__:
-        # Each noun has a NotFound of its own, and they share no base but AccountError.
-        if issubclass(kind, AccountError) and kind.__name__.endswith("NotFound"):
-            return 404
+        if issubclass(kind, AccountError):
+            for ending, status in _OF_A_NOUN.items():
+                if kind.__name__.endswith(ending):
+                    return status
         if kind in STATUS:
             return STATUS[kind]
     return 500

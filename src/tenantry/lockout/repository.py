@@ -8,9 +8,11 @@ from tenantry.lockout.model import LockoutPolicy
 RESERVE = Statement(
     "attempts.reserve",
     "Count an attempt before it is evaluated; no row means that none may be evaluated now.",
+    # Its commit need not wait for the disk: the commit that settles the attempt, before anybody
+    # is told how it ended, brings this one to the disk too.
     """
     insert into attempts as a (subject, failures, pending, changed_at)
-    values ($1, 0, 1, $2)
+    select $1::text, 0, 1, $2::timestamptz from set_config('synchronous_commit', 'off', true)
     on conflict (subject) do update set
         failures = case
             when a.changed_at <= $4 then 0

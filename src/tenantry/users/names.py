@@ -110,3 +110,14 @@ def login_key(text: str) -> str:
     except Unfit:
         return ""
     return fold(text.strip())
+
+
+def email_key(text: str) -> str:
+    """The form in which an address is looked up; its domain may be given in any script."""
+    key = login_key(text)
+    if key.isascii():
+        return key
+    try:
+        return fold(email(key))
+    except Unfit:
+        return key

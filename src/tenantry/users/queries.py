@@ -12,7 +12,7 @@ import msgspec
 from tenantry.kernel.transaction import Statement
 from tenantry.users.access import Scope
 from tenantry.users.model import UserFilter, UserOrder
-from tenantry.users.names import fold, login_key
+from tenantry.users.names import email_key, fold, login_key
 
 READ = """
     select u.*, u.attributes::text as attributes_text, t.name as domain_name,
@@ -43,7 +43,7 @@ LOCK = {
 FIND_LOGIN = Statement(
     "users.find_by_login",
     "Who logs in under this name: a username goes before an email address.",
-    f"{READ} where u.username_key = $1 or u.email_key = $1 order by u.username_key <> $1 limit 1",
+    f"{READ} where u.username_key = $1 or u.email_key = $2 order by u.username_key <> $1 limit 1",
 )
 FIND_TENANT = Statement(
     "users.find_tenant", "The tenant of a name.", "select id from tenants where name_key = $1"
@@ -206,7 +206,7 @@ def _conditions(wanted: UserFilter) -> Iterable[tuple[str, object]]:
         elif name == "username":
             yield "u.username_key = {}", login_key(value)
         elif name == "email":
-            yield "u.email_key = {}", login_key(value)
+            yield "u.email_key = {}", email_key(value)
         elif name == "domain_name":
             yield "u.tenant_id = (select id from tenants where name_key = {})", login_key(value)
         elif name == "attributes":

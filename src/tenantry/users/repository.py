@@ -18,7 +18,7 @@ from tenantry.kernel.transaction import ConstraintViolation, Database, Row, Tran
 from tenantry.users import queries
 from tenantry.users.access import Scope
 from tenantry.users.model import UserData, UserFilter, UserKey, UserOrder, UserRole, UserStatus
-from tenantry.users.names import fold, login_key, search_text
+from tenantry.users.names import email_key, fold, login_key, search_text
 from tenantry.users.principal import Principal
 
 _CONFLICTS = {"users_username_key": "username", "users_email_key": "email"}
@@ -133,7 +133,7 @@ class UserRepository:
 
     async def find_principal_by_login(self, tx: Transaction, name: str) -> Principal | None:
         """Who logs in under this name."""
-        row = await tx.fetchrow(queries.FIND_LOGIN, login_key(name))
+        row = await tx.fetchrow(queries.FIND_LOGIN, login_key(name), email_key(name))
         return _principal(row) if row else None
 
     async def find_principal(self, tx: Transaction, user_id: UUID) -> Principal | None:
@@ -180,8 +180,8 @@ def _principal(row: Row) -> Principal:
 
 
 def _found_by(key: UserKey, scope: Scope) -> tuple[object, UUID | None, UUID | None]:
-    value = UUID(key.value) if key.by == "id" else login_key(key.value)
-    return value, scope.tenant_id, scope.user_id
+    forms = {"id": UUID, "username": login_key, "email": email_key}
+    return forms[key.by](key.value), scope.tenant_id, scope.user_id
 
 
 def _position(row: Row, column: str) -> tuple[str, str]:

@@ -107,6 +107,8 @@ def _attributes(value: object) -> str:
         encoded = msgspec.json.encode(value).decode()
     except (TypeError, ValueError, RecursionError) as error:
         raise Unfit("invalid_attribute", "must hold JSON values only") from error
+    if msgspec.json.decode(encoded) != value:
+        raise Unfit("invalid_attribute", "must hold JSON values only")
     if len(encoded) > MAX_ATTRIBUTE_BYTES:
         raise Unfit("too_long", f"must not be longer than {MAX_ATTRIBUTE_BYTES} bytes as JSON")
     if "\\u0000" in encoded:

@@ -115,19 +115,23 @@ class PostgresTransaction:
         self.effects: list[Callable[[], Awaitable[None]]] = []
 
     async def execute(self, statement: Statement, *arguments: object) -> int:
-        with_count = await self.connection.execute(statement.sql, *arguments)
+        with translated():
+            with_count = await self.connection.execute(statement.sql, *arguments)
         return int(with_count.rpartition(" ")[2]) if with_count[-1].isdigit() else 0
 
     async def fetch(self, statement: Statement, *arguments: object) -> Sequence[Row]:
-        rows: Sequence[Row] = await self.connection.fetch(statement.sql, *arguments)
-        return rows
+        with translated():
+            rows: Sequence[Row] = await self.connection.fetch(statement.sql, *arguments)
+            return rows
 
     async def fetchrow(self, statement: Statement, *arguments: object) -> Row | None:
-        row: Row | None = await self.connection.fetchrow(statement.sql, *arguments)
-        return row
+        with translated():
+            row: Row | None = await self.connection.fetchrow(statement.sql, *arguments)
+            return row
 
     async def fetchval(self, statement: Statement, *arguments: object) -> Any:  # Any: of any column
-        return await self.connection.fetchval(statement.sql, *arguments)
+        with translated():
+            return await self.connection.fetchval(statement.sql, *arguments)
 
     def note(self, note: Note) -> None:
         self.notes.append(note)

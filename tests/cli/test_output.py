@@ -1,0 +1,133 @@
+import io
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from tenantry.cli import safe
+from tenantry.cli.doctor import State, skew
+from tenantry.cli.exits import exit_code
+from tenantry.cli.formats import WRITERS, csv_cell, human
+from tenantry.cli.version import Version
+from tenantry.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    ConnectionError,
+    InvalidInput,
+    LastAdministrator,
+    NotAuthenticated,
+    Overloaded,
+    PasswordRejected,
+    PermissionError,
+    TenantNotFound,
+    TenantryError,
+    UserConflict,
+    UserNotFound,
+    Violation,
+)
+
+COLUMNS = ("tenantry", "python", "platform")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Jürgen 王小明", "Jürgen 王小明"),
+        ("a\x1b[31mb\n", "a\\x1b[31mb\\n"),
+        ("user\u202egnp.exe", "user\\u202egnp.exe"),
+        ("a\u200bb\ufeff", "a\\u200bb\\ufeff"),
+        ("\x9b31m", "\\x9b31m"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+    ],
+)
+def test_what_could_deceive_a_reader_is_shown_escaped(text: str, expected: str) -> None:
+    assert safe.shown(text) == expected
+    assert json.loads(safe.shown_json(json.dumps(text, ensure_ascii=False))) == text
+    assert safe.shown_json(json.dumps(text, ensure_ascii=False)).isprintable() or "\u200c" in text
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+49", "-1", "@x", "\tx", "\rx", "plain", "'quoted", ""])
+def test_no_cell_is_a_formula_and_every_cell_can_be_read_back(text: str) -> None:
+    assert safe.cell(text)[:1] not in ("=", "+", "-", "@", "\t", "\r")
+    assert safe.uncell(safe.cell(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "cell", "shown"),
+    [
+        (None, "", ""),
+        (True, "true", "yes"),
+        (-5, "-5", "-5"),
+        (["10.0.0.1", "10.0.0.2"], "10.0.0.1;10.0.0.2", "10.0.0.1, 10.0.0.2"),
+        (["=1"], "'=1", "=1"),
+        ({}, "", ""),
+        ({"a": [1]}, '{"a": [1]}', '{"a": [1]}'),
+        (datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "2026-01-02T03:04:05Z", None),
+    ],
+)
+def test_values_of_each_kind_are_written(value: object, cell: str, shown: str | None) -> None:
+    assert csv_cell(value) == cell
+    if shown is not None:
+        assert human(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("csv", "tenantry,python,platform\n1,2,'=3\n4,5,6\n"),
+        ("ndjson", '{"tenantry":"1","python":"2","platform":"=3"}\n'
+                   '{"tenantry":"4","python":"5","platform":"6"}\n'),
+        ("json", '[\n{"tenantry":"1","python":"2","platform":"=3"},\n'
+                 '{"tenantry":"4","python":"5","platform":"6"}\n]\n'),
+    ],
+)  # fmt: skip
+def test_records_are_written_portion_by_portion(kind: str, expected: str) -> None:
+    out = io.StringIO()
+    writer = WRITERS[kind](out, COLUMNS)
+    writer.write([Version("1", "2", "=3")])
+    writer.write([])
+    writer.write([Version("4", "5", "6")])
+    writer.end()
+    assert out.getvalue() == expected
+
+
+def test_no_records_are_still_json() -> None:
+    out = io.StringIO()
+    WRITERS["json"](out, COLUMNS).end()
+    assert json.loads(out.getvalue()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (TenantryError(), 1),
+        (ConfigurationError(), 1),
+        (NotAuthenticated(), 3),
+        (AuthenticationError(), 3),
+        (PermissionError(), 4),
+        (UserNotFound(), 5),
+        (TenantNotFound(), 5),
+        (UserConflict(), 6),
+        (LastAdministrator(), 6),
+        (InvalidInput([Violation("a", "b", "c")]), 7),
+        (PasswordRejected([Violation("a", "b", "c")]), 7),
+        (ConnectionError(), 8),
+        (Overloaded(), 8),
+    ],
+)
+def test_the_code_tells_the_kind_of_failure(error: TenantryError, code: int) -> None:
+    assert exit_code(error) == code
+
+
+@pytest.mark.parametrize(
+    ("date", "state"),
+    [
+        ("Thu, 01 Jan 2026 12:00:00 GMT", State.OK),
+        ("Thu, 01 Jan 2026 12:00:30 GMT", State.WARN),
+        ("Thu, 01 Jan 2026 11:00:00 GMT", State.FAIL),
+        (None, State.WARN),
+        ("yesterday", State.WARN),
+    ],
+)
+def test_a_wrong_clock_is_noticed(date: str | None, state: State) -> None:
+    assert skew(date, datetime(2026, 1, 1, 12, tzinfo=UTC)).state is state
