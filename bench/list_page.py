@@ -44,9 +44,7 @@ async def measure(world: World, effort: Effort) -> list[Result]:
     return await compare(contestants, effort)
 
 
-def _list(
-    world: World, *, order: UserOrder = UserOrder.USERNAME, cursor: str | None = None
-) -> Ask:
+def _list(world: World, *, order: UserOrder = UserOrder.USERNAME, cursor: str | None = None) -> Ask:
     async def ask() -> Page[UserData]:
         action = ListUsersAction(order=order, limit=50, cursor=cursor)
         return await world.app.users.list_users.wait_for_complete(action)

@@ -29,8 +29,11 @@ FAMILY = (
     "Takahashi Tanaka Toth Tran Umarov Vargas Vasquez Virtanen Vogel Wagner Walker Wang Weber Weiss "
     "Winter Wolf Yamada Yildiz Yilmaz Zeman Zhang Zimmermann"
 ).split()
-DEPARTMENTS = [f"{what} {where}" for what in ("Sales", "Research", "Support", "Finance", "Legal")
-               for where in ("North", "South", "East", "West", "Centre")]
+DEPARTMENTS = [
+    f"{what} {where}"
+    for what in ("Sales", "Research", "Support", "Finance", "Legal")
+    for where in ("North", "South", "East", "West", "Centre")
+]
 BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
 
 Row = tuple[object, ...]

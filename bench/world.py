@@ -105,7 +105,10 @@ async def _populate(
     tenant_id = await owner.fetchval("select id from tenants where name_key = 'default'")
     rows = people.rows(users, tenant_id=tenant_id, password_hash=_hash(settings))
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
     )
     with Progress(*columns, console=console) as progress:
         indexes = await _without_indexes(owner)

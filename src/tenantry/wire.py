@@ -118,7 +118,9 @@ class Binding:
 
     def to_request(self, action: Action[Any]) -> WireRequest:
         """The request that asks for this action; defaults are left out."""
-        values = {n: getattr(action, n) for n in action.__struct_fields__ if n != self.route.inline}
+        elsewhere = {self.route.inline, *self.route.preset}
+        own = [name for name in action.__struct_fields__ if name not in elsewhere]
+        values = {name: getattr(action, name) for name in own}
         inner = getattr(action, self.route.inline) if self.route.inline else None
         if isinstance(inner, Modifier):
             values |= inner.changes()

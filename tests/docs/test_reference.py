@@ -9,7 +9,6 @@ import tenantry
 from tenantry.kernel.action import Action
 from tenantry.routes import wire
 from tenantry.sdk import AccountManager, Client
-from tenantry.users.model import UserCreator, UserData
 from tests.docs.blocks import DOCS
 from tests.docs.reference import COMMAND, FOLDER, PAGES, sentence_of
 

@@ -26,5 +26,4 @@ def uuid7(at: datetime) -> UUID:
     random = int.from_bytes(os.urandom(10), "big")
     value = (milliseconds & (1 << 48) - 1) << 80 | random
     value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return UUID(int=value)
+    return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)

@@ -17,6 +17,7 @@ class Statement:
     name: str
     purpose: str
     sql: str
+    anew: bool = False  # plan it for the values at hand: the best way depends on them
 
 
 class Transaction(Protocol):

@@ -121,6 +121,10 @@ class PostgresTransaction:
 
     async def fetch(self, statement: Statement, *arguments: object) -> Sequence[Row]:
         with translated():
+            if statement.anew:
+                # PostgreSQL keeps no plan for a statement without a name.
+                once = await self.connection.prepare(statement.sql, name="")
+                return await once.fetch(*arguments)
             rows: Sequence[Row] = await self.connection.fetch(statement.sql, *arguments)
             return rows
 

@@ -76,16 +76,32 @@ TABLES = (
         constraint users_email_pair check ((email is null) = (email_key is null)),
         constraint users_deleted check ((status = 'deleted') = (deleted_at is not null))
     )
+    with (fillfactor = 85) -- a login then changes its row on the same page, and no index
     """,
     "create index users_tenant_username on users (tenant_id, username_key, id)",
     "create index users_tenant_created on users (tenant_id, created_at, id)",
     "create index users_created on users (created_at, id)",
     "create index users_search on users using gin (search_text gin_trgm_ops)",
     "create index users_attributes on users using gin (attributes jsonb_path_ops)",
-    "create index users_department on users (department, username_key, id)",
-    "create index users_full_name on users (full_name, username_key, id)",
-    "create index users_phone on users (phone, username_key, id)",
-    "create index users_integration on users (integration_name, username_key, id)",
+    """
+    create index users_department on users (department, username_key, id)
+        where department is not null
+    """,
+    """
+    create index users_full_name on users (full_name, username_key, id)
+        where full_name is not null
+    """,
+    "create index users_phone on users (phone, username_key, id) where phone is not null",
+    """
+    create index users_integration on users (integration_name, username_key, id)
+        where integration_name is not null
+    """,
+    # What most users have would fill an index and help nobody; what few have is looked for.
+    "create index users_role on users (role, username_key, id) where role <> 'user'",
+    "create index users_status on users (status, username_key, id) where status <> 'active'",
+    """
+    create index users_password_due on users (username_key, id) where need_password_change
+    """,
     """
     create index users_administrators on users (tenant_id, role)
         where role in ('superadmin', 'admin') and status = 'active'

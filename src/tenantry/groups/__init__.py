@@ -1,0 +1,1 @@
+"""Groups: users inside a tenant."""

@@ -1,0 +1,78 @@
+"""Memberships that are said with a user: made, replaced and removed in the user's transaction."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from tenantry.errors import (
+    InvalidInput,
+    UserCreationBadRequest,
+    UserModificationBadRequest,
+    Violation,
+)
+from tenantry.groups.repository import GroupRepository
+from tenantry.kernel.action import Note
+from tenantry.kernel.clock import Clock
+from tenantry.kernel.transaction import Transaction
+from tenantry.users.model import UserCreator, UserData, UserModifier
+
+
+class GroupCompanion:
+    """The groups' part in creating, changing and removing a user.
+
+    The user's row is locked by then, so nobody moves it to another tenant at the same time.
+    """
+
+    def __init__(self, *, group_repository: GroupRepository, clock: Clock) -> None:
+        self._groups = group_repository
+        self._clock = clock
+
+    async def welcome(self, tx: Transaction, user: UserData, creator: UserCreator) -> None:
+        """Put a new user into its groups; UserCreationBadRequest names those that are none."""
+        if creator.group_ids:
+            group_ids = await self._resolved(
+                tx, user.tenant_id, creator.group_ids, UserCreationBadRequest
+            )
+            await self._groups.add(tx, group_ids, user.id, user.tenant_id, self._clock.now())
+
+    async def follow(
+        self, tx: Transaction, before: UserData, after: UserData, modifier: UserModifier
+    ) -> None:
+        """Replace the memberships if that was said; else only drop those of a tenant left."""
+        moved = before.tenant_id != after.tenant_id
+        if modifier.group_ids.is_nop() and not moved:
+            return
+        names_before = await self._groups.names_of(tx, after.id)
+        if modifier.group_ids.is_nop():
+            await self._groups.keep_tenant(tx, after.id, after.tenant_id)
+        else:
+            group_ids = await self._resolved(
+                tx, after.tenant_id, modifier.group_ids.value(), UserModificationBadRequest
+            )
+            await self._groups.keep_only(tx, after.id, group_ids)
+            await self._groups.add(tx, group_ids, after.id, after.tenant_id, self._clock.now())
+        names_after = await self._groups.names_of(tx, after.id)
+        if names_before != names_after:
+            changes = {"group_ids": (names_before, names_after)}
+            tx.note(Note(after.username, after.id, after.tenant_id, changes))
+
+    async def forget(self, tx: Transaction, user_id: UUID) -> None:
+        """Take a user out of all groups."""
+        await self._groups.keep_only(tx, user_id, [])
+
+    async def _resolved(
+        self,
+        tx: Transaction,
+        tenant_id: UUID,
+        named: Sequence[str],
+        bad_request: type[InvalidInput],
+    ) -> list[UUID]:
+        """The ids of groups called by id or name; the error names those not of this tenant."""
+        found = await self._groups.resolve(tx, tenant_id, named)
+        violations = [
+            Violation("group_ids", "unknown", f"there is no group {text!r} in the user's tenant")
+            for text in dict.fromkeys(named)
+            if text not in found
+        ]
+        if violations:
+            raise bad_request(violations)
+        return list(dict.fromkeys(found.values()))
