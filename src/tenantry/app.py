@@ -30,6 +30,9 @@ from tenantry.auth.processors import AuthProcessors
 from tenantry.auth.service import AuthService
 from tenantry.config import ConnectionParams, read_connection, write_connection
 from tenantry.errors import ConnectionError
+from tenantry.jobs.processors import JobProcessors
+from tenantry.jobs.repository import JobRepository
+from tenantry.jobs.service import JobService
 from tenantry.kernel.action import Action
 from tenantry.kernel.clock import Clock, SystemClock
 from tenantry.kernel.monitor import ActionMonitor
@@ -43,7 +46,8 @@ from tenantry.sessions.model import SessionPolicy
 from tenantry.sessions.repository import SessionRepository
 from tenantry.sessions.service import SessionService
 from tenantry.settings import Settings
-from tenantry.users.access import BuiltInRoleGuard
+from tenantry.users.access import BuiltInRoleGuard, Scope
+from tenantry.users.admin_repository import AdminUserRepository
 from tenantry.users.processors import UserProcessors
 from tenantry.users.repository import UserRepository
 from tenantry.users.service import UserService
@@ -95,7 +99,16 @@ class App:
         self._runner = run = Runner(self.action_monitors, BuiltInRoleGuard(), clock)
         policy = PasswordPolicy()
         self.user_repository = UserRepository(database)
+        self.job_service = JobService(
+            database=database,
+            job_repository=JobRepository(),
+            clock=clock,
+            cursor_key=cursor_key,
+            visible_tenant=lambda actor: Scope.of(actor).tenant_id,
+        )
+        self.admin_user_repository = AdminUserRepository(steps=(), job_service=self.job_service)
         self.user_service = UserService(
+            admin_user_repository=self.admin_user_repository,
             user_repository=self.user_repository,
             hasher=hasher,
             password_policy=policy,
@@ -116,6 +129,8 @@ class App:
         )
         self.users = UserProcessors(user_service=self.user_service, run=run)
         self.auth = AuthProcessors(auth_service=self.auth_service, run=run)
+        self.jobs = JobProcessors(job_service=self.job_service, run=run)
+        self.worker = self.user_service.purger.worker
         self.audit = AuditProcessors(audit_service=audit_service, run=run)
 
     @property
@@ -213,8 +228,8 @@ async def open_app(
         app.first_password = await bootstrap.ensure_superadmin(database, app.users, settings)
         if app.first_password is not None:
             app.write_connection_file(settings.host, settings.port or 8420)
-        upkeep = asyncio.create_task(_keep_partitions(database, clock))
-        stack.push_async_callback(_cancel, upkeep)
+        for work in (_keep_partitions(database, clock), app.worker.run_forever()):
+            stack.push_async_callback(_cancel, asyncio.create_task(work))
         stack.push_async_callback(app.drain)
         yield app
 

@@ -23,8 +23,19 @@ def is_secret(annotation: Any) -> bool:  # Any: a type annotation may be anythin
     return any(is_secret(inner) for inner in get_args(annotation) if inner is not ...)
 
 
-class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A frozen value that goes over the wire; fields of SecretText are masked in its repr."""
+def description_of(annotation: Any) -> str:  # Any: as above
+    """What the first annotation, outside or within, says of a field."""
+    metas = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+    own = [m.description for m in metas if isinstance(m, msgspec.Meta) and m.description]
+    inner = (description_of(part) for part in get_args(annotation) if part is not ...)
+    return own[0] if own else next((text for text in inner if text), "")
+
+
+class Record(msgspec.Struct, frozen=True):
+    """A frozen value that goes over the wire; fields of SecretText are masked in its repr.
+
+    What is read takes fields that a newer server has added; what is sent is an ``Input``.
+    """
 
     def __repr__(self) -> str:
         hints = msgspec.structs.fields(self)
@@ -69,3 +80,7 @@ def _unfit_value(value: object) -> tuple[str, str] | None:
     if isinstance(value, datetime) and not FIRST_YEAR <= value.year <= LAST_YEAR:
         return "out_of_range", f"must lie in the years {FIRST_YEAR} to {LAST_YEAR}"
     return None
+
+
+class Input(Record, frozen=True, forbid_unknown_fields=True):
+    """A record that callers send: a field that it does not know is an error."""

@@ -2,11 +2,12 @@
 
 from tenantry.audit.routes import ROUTES as AUDIT
 from tenantry.auth.routes import ROUTES as AUTH
+from tenantry.jobs.routes import ROUTES as JOBS
 from tenantry.users.routes import ROUTES as USERS
 from tenantry.wire import Wire
 
 API = "/api/v1"
-ROUTES = (*AUTH, *USERS, *AUDIT)
+ROUTES = (*AUTH, *USERS, *JOBS, *AUDIT)
 
 
 def wire() -> Wire:

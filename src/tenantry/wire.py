@@ -18,7 +18,7 @@ from tenantry.errors import InvalidInput, Violation
 from tenantry.kernel.action import Action
 from tenantry.kernel.modifier import Modifier, OptionalState
 from tenantry.kernel.route import Route
-from tenantry.record import is_secret
+from tenantry.record import description_of, is_secret
 
 _PLACEHOLDER = re.compile(r"{(\w+)}")
 _AT = re.compile(r" - at `\$([^`]*)`$")
@@ -53,8 +53,7 @@ class WireField:
     @property
     def description(self) -> str:
         """What the declaration says of it."""
-        metas = get_args(self.type)[1:] if get_origin(self.type) is Annotated else ()
-        return next((m.description for m in metas if getattr(m, "description", None)), "")
+        return description_of(self.type)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The reference pages say what the code says."""
 
-import inspect
 import re
 
 import pytest
@@ -43,4 +42,4 @@ def test_every_public_method_of_the_client_is_documented(kind: type) -> None:
 def test_the_documented_methods_exist() -> None:
     section = PYTHON.partition("## AccountManager")[2].partition("## UserData")[0]
     for name in re.findall(r"(?m)^\| `(\w+)\(", section):
-        assert callable(inspect.getattr_static(AccountManager, name).__get__(None, AccountManager))
+        assert hasattr(AccountManager, name), name

@@ -23,11 +23,11 @@ class AuditRecorder:
         self._repository = repository
         self._clock = clock
 
-    async def record(self, tx: Transaction, run: Run, notes: Sequence[Note]) -> None:
-        """One entry a note, as the last act of the transaction."""
+    def record(self, tx: Transaction, run: Run, notes: Sequence[Note]) -> None:
+        """One entry a note, with the last act of the transaction."""
         now = self._clock.now()
         entries = [_entry(run, note, uuid7(now)) for note in notes]
-        await self._repository.insert(
+        self._repository.insert(
             tx,
             now,
             run.id,
@@ -57,7 +57,7 @@ class AuditMonitor:
             return
         note = Note(target=action.target(), outcome=result.status, reason=result.error_code)
         async with self._database.autocommit() as tx:
-            await self._recorder.record(tx, run, [note])
+            self._recorder.record(tx, run, [note])
 
 
 def _entry(run: Run, note: Note, entry_id: UUID) -> tuple[object, ...]:

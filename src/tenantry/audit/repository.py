@@ -30,9 +30,9 @@ _SELECT = "select *, changes::text as changes_text from audit_entries"
 class AuditRepository:
     """Adds and finds audit entries."""
 
-    async def insert(self, tx: Transaction, *arguments: object) -> None:
+    def insert(self, tx: Transaction, *arguments: object) -> None:
         """Add entries; the arguments are those of ``audit.insert``."""
-        await tx.execute(INSERT, *arguments)
+        tx.later(INSERT, *arguments)
 
     async def page(
         self, tx: Transaction, conditions: Sequence[tuple[str, object]], limit: int

@@ -44,7 +44,7 @@ class AuditService:
 
 def _conditions(action: SearchAuditAction, scope: Scope) -> list[tuple[str, object]]:
     asked: dict[str, object | None] = {
-        "tenant": scope.tenant_id,
+        "tenant": scope.tenant_id if scope.user_id is None else None,
         "self": scope.user_id,
         "user": login_key(action.user) if action.user is not None else None,
         "actor": login_key(action.actor) if action.actor is not None else None,

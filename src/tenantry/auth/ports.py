@@ -17,7 +17,7 @@ class Principals(Protocol):
     async def find_principal(self, tx: Transaction, user_id: UUID) -> Principal | None:
         """The present state of a user."""
 
-    async def note_login(
+    def note_login(
         self, tx: Transaction, principal: Principal, now: datetime, better_hash: str | None
     ) -> None:
         """Remember a login, and a hash at today's cost unless the password changed meanwhile."""

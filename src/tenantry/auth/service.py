@@ -85,8 +85,8 @@ class AuthService:
         better_hash = await self._better_hash(principal, action.password)
         async with self._database.transaction() as tx:
             await self._lockout.settle(tx, proof.subject, succeeded=True)
-            await self._principals.note_login(tx, principal, self._clock.now(), better_hash)
-            return await self._open_session(tx, principal)
+            self._principals.note_login(tx, principal, self._clock.now(), better_hash)
+            return self._open_session(tx, principal)
 
     async def change_own_password(self, action: ChangeOwnPasswordAction) -> AuthenticationResult:
         """Replace the actor's password; all sessions end and a new one begins."""
@@ -121,7 +121,7 @@ class AuthService:
         if changed.epoch != principal.epoch + 1:
             # Password, status or role changed after the proof, which thus proves nothing now.
             raise NotAuthenticated
-        return await self._open_session(tx, changed, {"password": ("***", "***")})
+        return self._open_session(tx, changed, {"password": ("***", "***")})
 
     async def identify(self, token: str, origin: Origin) -> Actor:
         """The actor that a bearer token proves, asking from this origin; NotAuthenticated."""
@@ -184,14 +184,14 @@ class AuthService:
                 )
             )
 
-    async def _open_session(
+    def _open_session(
         self,
         tx: Transaction,
         principal: Principal,
         changes: dict[str, tuple[object, object]] | None = None,
     ) -> AuthenticationResult:
         user = principal.user
-        token, expires_at = await self._sessions.issue(
+        token, expires_at = self._sessions.issue(
             tx,
             tenant_id=user.tenant_id,
             user_id=user.id,

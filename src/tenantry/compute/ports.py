@@ -1,9 +1,11 @@
 """What the slices need of the agents: starting, watching and ending compute sessions."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from tenantry.kernel.transaction import Transaction
 from tenantry.record import Record
 
 
@@ -18,19 +20,10 @@ class SessionOrder(Record, frozen=True, kw_only=True):
     gpu: float = 0.0
     uid: int | None = None
     gid: int | None = None
-    gids: list[int] = []
+    gids: list[int] = []  # noqa: RUF012 - msgspec copies it
     sudo: bool = False
-    folders: list[str] = []
+    folders: list[str] = []  # noqa: RUF012 - as above
     """Paths to be mounted, as the storage names them."""
-
-
-class SessionState(Record, frozen=True, kw_only=True):
-    """How a session is on its agent: running, or ended with an exit code."""
-
-    id: UUID
-    running: bool
-    exit_code: int | None
-    ended_at: datetime | None
 
 
 class Sample(Record, frozen=True, kw_only=True):
@@ -48,17 +41,34 @@ class Sample(Record, frozen=True, kw_only=True):
     disk_bytes: int = 0
 
 
+class SessionState(Record, frozen=True, kw_only=True):
+    """How a session is on its agent: running, or ended with an exit code."""
+
+    id: UUID
+    running: bool
+    exit_code: int | None
+    ended_at: datetime | None
+    last: Sample | None = None
+    """What an ended session had used in all, where the agent knows."""
+
+
 class AgentRegistry(Protocol):
     """Runs compute sessions somewhere. Every method can be repeated.
 
-    Raises ConnectionError when the agent cannot be reached.
+    Raises ConnectionError when the agent cannot be reached or is not known here.
     """
 
     async def start_session(self, agent: str, order: SessionOrder) -> None:
-        """Start it; one that was started under this id already is left alone."""
+        """Start it; one that was started or ended under this id already is left alone.
+
+        StateConflict where the agent can never run it: the program is not there, for example.
+        """
 
     async def terminate_session(self, agent: str, session_id: UUID) -> SessionState:
-        """End it and everything it started (TERM, then KILL); an ended one stays ended."""
+        """End it and everything it started (TERM, then KILL); an ended one stays ended.
+
+        One that was never started ends, too: a start that comes late then does nothing.
+        """
 
     async def session_state(self, agent: str, session_id: UUID) -> SessionState | None:
         """How it is; None where the agent has never heard of it."""
@@ -68,3 +78,12 @@ class AgentRegistry(Protocol):
 
     async def sample(self, agent: str) -> list[Sample]:
         """What the agent's running sessions have used until now, all in one look."""
+
+
+class Folders(Protocol):
+    """Where the vfolders are that a session mounts."""
+
+    async def mount_paths(
+        self, tx: Transaction, user_id: UUID, folder_ids: Sequence[UUID]
+    ) -> list[str]:
+        """The paths in the order given; VfolderNotFound unless the user may mount each now."""

@@ -1,6 +1,7 @@
 """What the fields of a group may hold."""
 
 import unicodedata
+from collections.abc import Mapping
 
 from tenantry.errors import InvalidInput, Violation
 from tenantry.users.model import is_uuid
@@ -35,7 +36,7 @@ def fit_description(text: str) -> str:
     return text
 
 
-def columns(said: dict[str, str | None]) -> dict[str, str | None]:
+def columns(said: Mapping[str, object]) -> dict[str, str | None]:
     """Name and description as they are stored; InvalidInput names all that is wrong."""
     fitted: dict[str, str | None] = {}
     violations: list[Violation] = []
@@ -44,6 +45,8 @@ def columns(said: dict[str, str | None]) -> dict[str, str | None]:
         try:
             if value is None and name == "name":
                 raise Unfit("missing", "must not be null")
+            if value is not None and not isinstance(value, str):
+                raise Unfit("wrong_type", "must be text")
             fitted[name] = None if value is None else fit(value)
         except Unfit as unfit:
             violations.append(Violation(name, unfit.code, str(unfit)))

@@ -185,9 +185,7 @@ class GroupService:
         """The tenant in which a group's name counts; TenantNotFound for one out of sight."""
         if name is None and actor.tenant_id is not None:
             return actor.tenant_id
-        scope = Scope.of(actor)
-        sight = scope if scope == Scope() else Scope(tenant_id=actor.tenant_id)
-        tenant_id = await self._users.find_tenant(tx, name or FIRST_TENANT, sight)
+        tenant_id = await self._users.find_tenant(tx, name or FIRST_TENANT, Scope.of(actor))
         if tenant_id is None:
             raise TenantNotFound(field="domain_name")
         return tenant_id

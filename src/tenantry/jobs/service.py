@@ -1,5 +1,6 @@
 """Promising effects, and answering questions about them."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -7,11 +8,11 @@ from tenantry.errors import JobNotFound, StateConflict
 from tenantry.jobs.actions import GetJobAction, JobResult, ListJobsAction, RetryJobAction
 from tenantry.jobs.model import Job, JobState
 from tenantry.jobs.repository import JobRepository
-from tenantry.kernel.action import Note, current_actor
+from tenantry.jobs.worker import Handler, Worker
+from tenantry.kernel.action import Actor, Note, current_actor
 from tenantry.kernel.clock import Clock, uuid7
 from tenantry.kernel.page import Page, seal, unseal
 from tenantry.kernel.transaction import Database, Transaction
-from tenantry.users.access import Scope
 
 
 class JobService:
@@ -24,8 +25,10 @@ class JobService:
         job_repository: JobRepository,
         clock: Clock,
         cursor_key: bytes,
+        visible_tenant: Callable[[Actor], UUID | None],
     ) -> None:
         self._database = database
+        self._visible_tenant = visible_tenant
         self._jobs = job_repository
         self._clock = clock
         self._cursor_key = cursor_key
@@ -59,13 +62,26 @@ class JobService:
         await self._jobs.insert(tx, job)
         return job.id
 
+    def worker(self, handlers: Mapping[str, Handler]) -> Worker:
+        """What does the jobs of these kinds."""
+        return Worker(
+            database=self._database,
+            job_repository=self._jobs,
+            clock=self._clock,
+            handlers=handlers,
+        )
+
     async def find_open(self, tx: Transaction, kind: str, subject_id: UUID) -> Job | None:
         """The job of this kind on this subject that has not ended."""
         return await self._jobs.find_open(tx, kind, subject_id)
 
+    async def find(self, tx: Transaction, job_id: UUID) -> Job | None:
+        """The job, whoever asks: for code of the house."""
+        return await self._jobs.find(tx, job_id, None)
+
     async def list_jobs(self, action: ListJobsAction) -> Page[Job]:
         """A page of the jobs that the actor can see."""
-        tenant_id = Scope.of(current_actor()).tenant_id
+        tenant_id = self._visible_tenant(current_actor())
         question = [str(tenant_id), action.state, action.kind]
         before = None
         if action.cursor is not None:
@@ -101,7 +117,7 @@ class JobService:
             return JobResult(await self._get(tx, action.job_id))
 
     async def _get(self, tx: Transaction, job_id: UUID) -> Job:
-        job = await self._jobs.find(tx, job_id, Scope.of(current_actor()).tenant_id)
+        job = await self._jobs.find(tx, job_id, self._visible_tenant(current_actor()))
         if job is None:
             raise JobNotFound(field="job_id")
         return job

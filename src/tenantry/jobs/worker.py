@@ -9,7 +9,7 @@ from tenantry.errors import TenantryError
 from tenantry.jobs.model import Job, pause_after
 from tenantry.jobs.repository import JobRepository
 from tenantry.kernel.clock import Clock
-from tenantry.kernel.transaction import Database
+from tenantry.kernel.transaction import Database, Transaction
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +34,10 @@ class Progress:
         self.done[part] = outcome
         async with self._database.autocommit() as tx:
             await self._jobs.advance(tx, self.job.id, {part: outcome}, self._clock.now())
+
+    async def complete(self, tx: Transaction, receipt: Receipt) -> bool:
+        """End the job in the transaction of its last change; False when it had ended already."""
+        return await self._jobs.complete(tx, self.job.id, receipt, self._clock.now())
 
 
 Handler = Callable[[Progress], Awaitable[Receipt]]

@@ -38,11 +38,11 @@ class Transaction(Protocol):
     async def fetchval(self, statement: Statement, *arguments: object) -> Any:
         """The first column of the first row, or None."""
 
-    def note(self, note: Note) -> None:
-        """Have an audit entry written as the last act of this transaction.
+    def later(self, statement: Statement, *arguments: object) -> None:
+        """Run it at the end, at once with its like; each must touch rows of its own."""
 
-        Without any note a changing action gets one that names its target as the actor gave it.
-        """
+    def note(self, note: Note) -> None:
+        """Have this audit entry written too; without one, an entry names the target as given."""
 
     def after_commit(self, effect: Callable[[], Awaitable[None]]) -> None:
         """Run this once the commit has succeeded; never when it is rolled back."""

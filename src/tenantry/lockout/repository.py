@@ -73,13 +73,13 @@ class AttemptRepository:
         abandoned = now - policy.abandoned_after
         return bool(await tx.fetchval(STANDING, subject, policy.max_failures, abandoned))
 
-    async def fail(self, tx: Transaction, subject: str, now: datetime) -> None:
+    def fail(self, tx: Transaction, subject: str, now: datetime) -> None:
         """The attempt was a failure."""
-        await tx.execute(FAILED, subject, now)
+        tx.later(FAILED, subject, now)
 
-    async def succeed(self, tx: Transaction, subject: str, now: datetime) -> None:
+    def succeed(self, tx: Transaction, subject: str, now: datetime) -> None:
         """The attempt was a success."""
-        await tx.execute(SUCCEEDED, subject, now)
+        tx.later(SUCCEEDED, subject, now)
 
     async def withdraw(self, tx: Transaction, subject: str) -> None:
         """The attempt was not evaluated after all."""

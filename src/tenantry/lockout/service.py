@@ -44,12 +44,12 @@ class LockoutService:
             await asyncio.sleep(random.uniform(0.01, 0.05))  # noqa: S311 - only spreads the tries
 
     async def settle(self, tx: Transaction, subject: str, *, succeeded: bool) -> None:
-        """Say how a granted attempt ended."""
+        """Say how a granted attempt ended; it is so once the transaction has committed."""
         now = self._clock.now()
         if succeeded:
-            await self._attempts.succeed(tx, subject, now)
+            self._attempts.succeed(tx, subject, now)
         else:
-            await self._attempts.fail(tx, subject, now)
+            self._attempts.fail(tx, subject, now)
 
     async def withdraw(self, subject: str) -> None:
         """Give a granted attempt back that could not be evaluated."""

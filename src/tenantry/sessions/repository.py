@@ -44,7 +44,7 @@ END = Statement(
 class SessionRepository:
     """Stores sessions. A session's id holds the moment of its creation, and so its partition."""
 
-    async def insert(
+    def insert(
         self,
         tx: Transaction,
         session: Session,
@@ -52,7 +52,7 @@ class SessionRepository:
         user_agent: str | None,
     ) -> None:
         """Open a session."""
-        await tx.execute(
+        tx.later(
             INSERT,
             session.tenant_id,
             session.created_at,

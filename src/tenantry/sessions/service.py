@@ -26,7 +26,7 @@ class SessionService:
         self._policy = policy
         self._clock = clock
 
-    async def issue(
+    def issue(
         self, tx: Transaction, *, tenant_id: UUID, user_id: UUID, epoch: int, origin: Origin
     ) -> tuple[SessionToken, datetime]:
         """Open a session for a user; its token and when it ends at the latest."""
@@ -44,7 +44,7 @@ class SessionService:
             expires_at=now + self._policy.absolute,
             ended_at=None,
         )
-        await self._sessions.insert(tx, session, origin.address, origin.user_agent)
+        self._sessions.insert(tx, session, origin.address, origin.user_agent)
         return token, session.expires_at
 
     async def find_live(self, tx: Transaction, text: str) -> Session | None:

@@ -1,14 +1,15 @@
 """What the slices need of a storage: named folders below roots, and nothing about disks."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Protocol
 from uuid import UUID
 
+from tenantry.kernel.transaction import Transaction
 from tenantry.record import Record
 
 
 class FolderUsage(Record, frozen=True):
-    """What a folder holds: regular files, and the bytes that they take."""
+    """What a folder holds: regular files, and the bytes in them."""
 
     files: int
     bytes: int
@@ -26,16 +27,22 @@ class StorageManager(Protocol):
     """
 
     async def hosts(self) -> list[str]:
-        """The names of the hosts where folders can be made."""
+        """The names of the hosts where folders can be made; the first is for who names none."""
 
     async def create_folder(self, host: str, folder_id: UUID) -> None:
         """Make an empty folder; one that is there stays as it is."""
+
+    async def folder_path(self, host: str, folder_id: UUID) -> str:
+        """Where a compute session finds the folder; StateConflict unless it can be mounted."""
+
+    async def folder_exists(self, host: str, folder_id: UUID) -> bool:
+        """Whether anything is left of it: in use, in trash or half deleted."""
 
     async def move_to_trash(self, host: str, folder_id: UUID) -> None:
         """Put the folder where nobody can mount it; restorable until ``delete_folder``."""
 
     async def restore_from_trash(self, host: str, folder_id: UUID) -> None:
-        """Put a folder back from the trash."""
+        """Put a folder back from the trash; StateConflict where nothing is left of it."""
 
     async def delete_folder(
         self, host: str, folder_id: UUID, progress: Progress | None = None
@@ -47,7 +54,14 @@ class StorageManager(Protocol):
         """
 
     async def folder_usage(self, host: str, folder_id: UUID) -> FolderUsage:
-        """What the folder holds now."""
+        """What the folder holds now, or what is left of one that is being deleted."""
 
     async def list_folders(self, host: str) -> set[UUID]:
         """All folders that are really there, in trash or not: to compare with the records."""
+
+
+class Mounts(Protocol):
+    """What the vfolders need of the compute sessions: which folders are in use."""
+
+    async def mounted(self, tx: Transaction, folder_ids: Collection[UUID]) -> set[UUID]:
+        """Those of the folders that a pending, running or ending compute session mounts."""

@@ -53,7 +53,7 @@ class Scope:
             return cls(tenant_id=actor.tenant_id)
         if actor.id is None:
             raise NotAuthenticated
-        return cls(user_id=actor.id)
+        return cls(tenant_id=actor.tenant_id, user_id=actor.id)
 
 
 def require_may_create(actor: Actor, role: str, tenant_id: UUID) -> None:
@@ -96,6 +96,13 @@ def require_may_delete(actor: Actor, user: UserData) -> None:
     if actor.id == user.id:
         raise PermissionError("You cannot delete yourself.")
     require_may_change(actor, user, {"status": UserStatus.DELETED.value})
+
+
+def require_may_purge(actor: Actor, user: UserData) -> None:
+    """PermissionError unless the actor may purge this user, which begins like a deletion."""
+    if actor.id == user.id:
+        raise PermissionError("You cannot purge yourself.")
+    require_may_change(actor, user, {"status": UserStatus.PURGING.value})
 
 
 def _is_platform(actor: Actor) -> bool:

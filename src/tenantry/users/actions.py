@@ -16,6 +16,7 @@ from tenantry.users.model import (
     UserModifier,
     UserOrder,
 )
+from tenantry.users.purging import PurgeReceipt, UserInfoContext
 
 ResultT = TypeVar("ResultT")
 
@@ -122,6 +123,34 @@ class RestoreUserAction(OnUser[UserResult], frozen=True):
 
     tag: ClassVar[str] = "user.restore"
     audience: ClassVar[Audience] = Audience.ADMINISTRATORS
+
+
+class PurgeResult(Record, frozen=True):
+    """What a purge did, or in a preview would do."""
+
+    data: PurgeReceipt
+    success: bool = True
+
+
+class PreviewPurgeAction(OnUser[PurgeResult], frozen=True, kw_only=True):
+    """Show what a purge of the user would remove, hand over and keep; changes nothing."""
+
+    tag: ClassVar[str] = "user.preview_purge"
+    audience: ClassVar[Audience] = Audience.ADMINISTRATORS
+    reads: ClassVar[bool] = True
+    user_info_ctx: UserInfoContext | None = None
+    purge_shared_vfolders: bool = False
+    delegate_endpoint_ownership: bool = False
+
+
+class PurgeUserAction(PreviewPurgeAction, frozen=True, kw_only=True):
+    """Remove a user and everything outside that belongs to it; the audit keeps a pseudonym.
+
+    Shared vfolders are deleted if so asked, else handed over to who asks.
+    """
+
+    tag: ClassVar[str] = "user.purge"
+    reads: ClassVar[bool] = False
 
 
 class ImportRow(Record, frozen=True):

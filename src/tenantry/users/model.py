@@ -10,7 +10,7 @@ import msgspec
 from tenantry.errors import InvalidInput
 from tenantry.kernel.action import Actor, ActorKind
 from tenantry.kernel.modifier import Modifier, OptionalState, TriState
-from tenantry.record import Record, SecretText
+from tenantry.record import Input, Record, SecretText
 
 
 class UserRole(StrEnum):
@@ -23,12 +23,13 @@ class UserRole(StrEnum):
 
 
 class UserStatus(StrEnum):
-    """Only an active user can log in. A deleted one can be restored."""
+    """Only an active user can log in. A deleted one can be restored, a purged one never."""
 
     ACTIVE = "active"
     INACTIVE = "inactive"
     SUSPENDED = "suspended"
     DELETED = "deleted"
+    PURGING = "purging"
 
 
 class UserKey(Record, frozen=True):
@@ -60,63 +61,109 @@ def is_uuid(text: str) -> bool:
         return False
 
 
-class UserCreator(Record, frozen=True, kw_only=True):
+Username = Annotated[
+    str, msgspec.Meta(description="Unique name, 1-63 bytes, without spaces, quotes, : # or /.")
+]
+Email = Annotated[str, msgspec.Meta(description="Unique email address.")]
+FullName = Annotated[str, msgspec.Meta(description="The person's whole name.")]
+Description = Annotated[str, msgspec.Meta(description="Free text on the user.")]
+Department = Annotated[str, msgspec.Meta(description="Where the person works.")]
+Phone = Annotated[str, msgspec.Meta(description="Telephone number.")]
+Attributes = Annotated[
+    dict[str, Any], msgspec.Meta(description="Fields of your own, names being identifiers.")
+]
+TenantName = Annotated[str, msgspec.Meta(description="Name of the tenant.")]
+Active = Annotated[
+    bool, msgspec.Meta(description="Older word for the status: true is active, false inactive.")
+]
+MustChangePassword = Annotated[
+    bool, msgspec.Meta(description="Whether the next login can only change the password.")
+]
+GroupIds = Annotated[list[str], msgspec.Meta(description="Groups of the tenant, by name or id.")]
+AddressRules = Annotated[
+    list[str],
+    msgspec.Meta(description="Where logins may come from: addresses, CIDR blocks, 10.1.*.*."),
+]
+TotpActivated = Annotated[bool, msgspec.Meta(description="Whether a second factor is asked for.")]
+ResourcePolicy = Annotated[str, msgspec.Meta(description="Name of the resource policy.")]
+SudoSession = Annotated[
+    bool, msgspec.Meta(description="Whether compute sessions get password-less sudo.")
+]
+ContainerUid = Annotated[
+    int, msgspec.Meta(description="User id of processes in compute sessions, from 1000.")
+]
+ContainerGid = Annotated[
+    int, msgspec.Meta(description="Main group id of processes in compute sessions, from 1000.")
+]
+ContainerGids = Annotated[
+    list[int], msgspec.Meta(description="Further group ids of processes in compute sessions.")
+]
+IntegrationName = Annotated[str, msgspec.Meta(description="Name of the user in another system.")]
+Password = Annotated[SecretText, msgspec.Meta(description="The password.")]
+PasswordHash = Annotated[
+    SecretText, msgspec.Meta(description="A hash made elsewhere: bcrypt, scrypt, PBKDF2 or Argon2.")
+]
+Role = Annotated[UserRole, msgspec.Meta(description="Built-in role.")]
+Status = Annotated[UserStatus, msgspec.Meta(description="Only an active user can log in.")]
+
+
+class UserCreator(Input, frozen=True, kw_only=True):
     """A user to be made. ``password`` or ``password_hash`` may be absent, not both given.
 
     ``status`` wins over the legacy ``is_active``; neither means active. ``allowed_client_ip``
     takes addresses, CIDR blocks and IPv4 octet wildcards; null or [] is no restriction.
     """
 
-    username: str
-    email: str | None = None
-    password: SecretText | None = None
-    password_hash: SecretText | None = None
-    need_password_change: bool = False
-    domain_name: str = "default"
-    full_name: str | None = None
-    description: str | None = None
-    department: str | None = None
-    phone: str | None = None
-    attributes: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies it; Any: attributes are free
-    is_active: bool | None = None
-    status: UserStatus | None = None
-    role: UserRole = UserRole.USER
-    group_ids: list[str] | None = None
-    allowed_client_ip: list[str] | None = None
-    totp_activated: bool = False
-    resource_policy: str = "default"
-    sudo_session_enabled: bool = False
-    container_uid: int | None = None
-    container_main_gid: int | None = None
-    container_gids: list[int] | None = None
-    integration_name: str | None = None
+    username: Username
+    email: Email | None = None
+    password: Password | None = None
+    password_hash: PasswordHash | None = None
+    need_password_change: MustChangePassword = False
+    domain_name: TenantName = "default"
+    full_name: FullName | None = None
+    description: Description | None = None
+    department: Department | None = None
+    phone: Phone | None = None
+    attributes: Attributes = {}  # noqa: RUF012 - msgspec copies it; Any: attributes are free
+    is_active: Active | None = None
+    status: Status | None = None
+    role: Role = UserRole.USER
+    group_ids: GroupIds | None = None
+    allowed_client_ip: AddressRules | None = None
+    totp_activated: TotpActivated = False
+    resource_policy: ResourcePolicy = "default"
+    sudo_session_enabled: SudoSession = False
+    container_uid: ContainerUid | None = None
+    container_main_gid: ContainerGid | None = None
+    container_gids: ContainerGids | None = None
+    integration_name: IntegrationName | None = None
 
 
 class UserModifier(Modifier, frozen=True, kw_only=True):
     """What to change in a user; what is not named stays as it is."""
 
-    username: OptionalState[str] = OptionalState.nop()
-    email: TriState[str] = TriState.nop()
-    password: OptionalState[SecretText] = OptionalState.nop()
-    need_password_change: OptionalState[bool] = OptionalState.nop()
-    domain_name: OptionalState[str] = OptionalState.nop()
-    full_name: TriState[str] = TriState.nop()
-    description: TriState[str] = TriState.nop()
-    department: TriState[str] = TriState.nop()
-    phone: TriState[str] = TriState.nop()
-    attributes: OptionalState[dict[str, Any]] = OptionalState.nop()  # Any: attributes are free
-    is_active: OptionalState[bool] = OptionalState.nop()
-    status: OptionalState[UserStatus] = OptionalState.nop()
-    role: OptionalState[UserRole] = OptionalState.nop()
-    group_ids: OptionalState[list[str]] = OptionalState.nop()
-    allowed_client_ip: TriState[list[str]] = TriState.nop()
-    totp_activated: OptionalState[bool] = OptionalState.nop()
-    resource_policy: OptionalState[str] = OptionalState.nop()
-    sudo_session_enabled: OptionalState[bool] = OptionalState.nop()
-    container_uid: TriState[int] = TriState.nop()
-    container_main_gid: TriState[int] = TriState.nop()
-    container_gids: TriState[list[int]] = TriState.nop()
-    integration_name: TriState[str] = TriState.nop()
+    username: OptionalState[Username] = OptionalState.nop()
+    email: TriState[Email] = TriState.nop()
+    password: OptionalState[Password] = OptionalState.nop()
+    need_password_change: OptionalState[MustChangePassword] = OptionalState.nop()
+    domain_name: OptionalState[TenantName] = OptionalState.nop()
+    full_name: TriState[FullName] = TriState.nop()
+    description: TriState[Description] = TriState.nop()
+    department: TriState[Department] = TriState.nop()
+    phone: TriState[Phone] = TriState.nop()
+    attributes: OptionalState[Attributes] = OptionalState.nop()  # Any: attributes are free
+    is_active: OptionalState[Active] = OptionalState.nop()
+    status: OptionalState[Status] = OptionalState.nop()
+    role: OptionalState[Role] = OptionalState.nop()
+    group_ids: OptionalState[GroupIds] = OptionalState.nop()
+    allowed_client_ip: TriState[AddressRules] = TriState.nop()
+    totp_activated: OptionalState[TotpActivated] = OptionalState.nop()
+    resource_policy: OptionalState[ResourcePolicy] = OptionalState.nop()
+    sudo_session_enabled: OptionalState[SudoSession] = OptionalState.nop()
+    container_uid: TriState[ContainerUid] = TriState.nop()
+    container_main_gid: TriState[ContainerGid] = TriState.nop()
+    container_gids: TriState[ContainerGids] = TriState.nop()
+    integration_name: TriState[IntegrationName] = TriState.nop()
 
 
 class UserData(Record, frozen=True, kw_only=True):
@@ -141,6 +188,7 @@ class UserData(Record, frozen=True, kw_only=True):
     totp_activated: bool
     totp_activated_at: datetime | None
     sudo_session_enabled: bool
+    main_access_key: str | None
     container_uid: int | None
     container_main_gid: int | None
     container_gids: list[int] | None
@@ -151,6 +199,12 @@ class UserData(Record, frozen=True, kw_only=True):
     password_changed_at: datetime | None
     deleted_at: datetime | None
     version: int
+
+    def __getattr__(self, name: str) -> Any:  # Any: attributes are free
+        """An attribute of the user's own, such as ``user.shoe_size``."""
+        if not name.startswith("_") and name in self.attributes:
+            return self.attributes[name]
+        raise AttributeError(f"a user has no field or attribute {name!r}")
 
     @property
     def uuid(self) -> UUID:
@@ -176,7 +230,7 @@ class UserData(Record, frozen=True, kw_only=True):
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-class UserFilter(Record, frozen=True, kw_only=True):
+class UserFilter(Input, frozen=True, kw_only=True):
     """Which users to find: all given conditions hold. Text matches exactly but for ``text``.
 
     ``text`` is a substring of username, email or full name, compared without regard to case
@@ -184,24 +238,24 @@ class UserFilter(Record, frozen=True, kw_only=True):
     """
 
     text: str | None = None
-    username: str | None = None
-    email: str | None = None
-    full_name: str | None = None
-    description: str | None = None
-    department: str | None = None
-    phone: str | None = None
-    attributes: dict[str, Any] = {}  # noqa: RUF012 - as above; Any: attributes are free
-    domain_name: str | None = None
-    role: UserRole | None = None
-    status: UserStatus | None = None
+    username: Username | None = None
+    email: Email | None = None
+    full_name: FullName | None = None
+    description: Description | None = None
+    department: Department | None = None
+    phone: Phone | None = None
+    attributes: Attributes = {}  # noqa: RUF012 - as above; Any: attributes are free
+    domain_name: TenantName | None = None
+    role: Role | None = None
+    status: Status | None = None
     status_info: str | None = None
-    need_password_change: bool | None = None
-    resource_policy: str | None = None
-    totp_activated: bool | None = None
-    sudo_session_enabled: bool | None = None
-    container_uid: int | None = None
-    container_main_gid: int | None = None
-    integration_name: str | None = None
+    need_password_change: MustChangePassword | None = None
+    resource_policy: ResourcePolicy | None = None
+    totp_activated: TotpActivated | None = None
+    sudo_session_enabled: SudoSession | None = None
+    container_uid: ContainerUid | None = None
+    container_main_gid: ContainerGid | None = None
+    integration_name: IntegrationName | None = None
     created_from: Moment | None = None
     created_until: Moment | None = None
     modified_from: Moment | None = None

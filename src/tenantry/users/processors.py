@@ -13,6 +13,8 @@ from tenantry.users.actions import (
     ImportUsersAction,
     ListUsersAction,
     ModifyUserAction,
+    PreviewPurgeAction,
+    PurgeUserAction,
     RestoreUserAction,
     SearchUsersAction,
 )
@@ -38,4 +40,6 @@ class UserProcessors:
         self.modify_user = run(ModifyUserAction, user_service.modify_user)
         self.delete_user = run(DeleteUserAction, user_service.delete_user)
         self.restore_user = run(RestoreUserAction, user_service.restore_user)
+        self.purge_user = run(PurgeUserAction, user_service.purger.purge_user)
+        self.preview_purge = run(PreviewPurgeAction, user_service.purger.preview)
         self.import_users = run(ImportUsersAction, user_service.importer.import_users)

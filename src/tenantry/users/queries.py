@@ -15,11 +15,14 @@ from tenantry.users.access import Scope
 from tenantry.users.model import UserData, UserFilter, UserOrder
 from tenantry.users.names import email_key, fold, login_key
 
-_SHOWN = [n for n in UserData.__struct_fields__ if n not in ("attributes", "domain_name")]
+_ELSEWHERE = ("attributes", "domain_name", "main_access_key")
+_SHOWN = [n for n in UserData.__struct_fields__ if n not in _ELSEWHERE]
 READ = f"""
     select {", ".join(f"u.{name}" for name in _SHOWN)}, u.attributes::text as attributes_text,
-        u.username_key, u.password_hash, u.epoch, t.name as domain_name, t.status as tenant_status
+        u.username_key, u.password_hash, u.epoch, t.name as domain_name, t.status as tenant_status,
+        k.access_key as main_access_key
     from users u join tenants t on t.id = u.tenant_id
+    left join access_keys k on k.user_id = u.id and k.is_main
 """
 _SEEN = "($2::uuid is null or u.tenant_id = $2) and ($3::uuid is null or u.id = $3)"
 

@@ -1,6 +1,6 @@
 """Reads and writes users. Never begins or commits; that is the service's."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -141,11 +141,11 @@ class UserRepository:
         row = await tx.fetchrow(queries.FIND["id"], user_id, None, None)
         return _principal(row) if row else None
 
-    async def note_login(
+    def note_login(
         self, tx: Transaction, principal: Principal, now: datetime, better_hash: str | None
     ) -> None:
         """Remember a login, and a hash at today's cost unless the password changed meanwhile."""
-        await tx.execute(queries.LOGGED_IN, principal.user.id, now, better_hash, principal.epoch)
+        tx.later(queries.LOGGED_IN, principal.user.id, now, better_hash, principal.epoch)
 
 
 def derived(columns: dict[str, Any]) -> dict[str, Any]:
@@ -180,7 +180,11 @@ def _principal(row: Row) -> Principal:
 
 
 def _found_by(key: UserKey, scope: Scope) -> tuple[object, UUID | None, UUID | None]:
-    forms = {"id": UUID, "username": login_key, "email": email_key}
+    forms: dict[str, Callable[[str], object]] = {
+        "id": UUID,
+        "username": login_key,
+        "email": email_key,
+    }
     return forms[key.by](key.value), scope.tenant_id, scope.user_id
 
 

@@ -9,11 +9,14 @@ from tenantry.users.actions import (
     ImportUsersAction,
     ListUsersAction,
     ModifyUserAction,
+    PreviewPurgeAction,
+    PurgeUserAction,
     RestoreUserAction,
     SearchUsersAction,
 )
 
 _BY_NAME = {"email": None}
+_PURGED = {"email": None, "user_info_ctx": None}
 
 ROUTES = (
     Route("POST", "/users", CreateUserAction, "user create", status=201, inline="input"),
@@ -32,4 +35,6 @@ ROUTES = (
     ),
     Route("DELETE", "/users/{user}", DeleteUserAction, "user delete", preset=_BY_NAME),
     Route("POST", "/users/{user}/restore", RestoreUserAction, "user restore", preset=_BY_NAME),
+    Route("POST", "/users/{user}/purge", PurgeUserAction, "user purge", preset=_PURGED),
+    Route("POST", "/users/{user}/purge/preview", PreviewPurgeAction, preset=_PURGED),
 )

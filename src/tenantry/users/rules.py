@@ -17,6 +17,7 @@ from tenantry.users import addresses, names
 from tenantry.users.model import UserCreator, UserFilter, UserModifier, UserRole, UserStatus
 from tenantry.users.names import Unfit
 
+SETTABLE_STATUS = tuple(s.value for s in UserStatus if s is not UserStatus.PURGING)
 MAX_ATTRIBUTE_BYTES = 16 * 1024
 MAX_GROUP_IDS = 64
 MAX_GROUPS = 256
@@ -61,10 +62,9 @@ def _role(value: object) -> str:
 
 
 def _status(value: object) -> str:
-    try:
-        return UserStatus(str(value)).value
-    except ValueError as error:
-        raise Unfit("unknown_value", f"must be one of {', '.join(UserStatus)}") from error
+    if value not in SETTABLE_STATUS:
+        raise Unfit("unknown_value", f"must be one of {', '.join(SETTABLE_STATUS)}")
+    return str(value)
 
 
 def _container_id(value: object) -> int:

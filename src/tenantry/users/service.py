@@ -35,6 +35,7 @@ from tenantry.users.actions import (
     SearchUsersAction,
     UserResult,
 )
+from tenantry.users.admin_repository import AdminUserRepository
 from tenantry.users.imports import UserImporter
 from tenantry.users.model import (
     UserCreator,
@@ -46,6 +47,7 @@ from tenantry.users.model import (
     UserStatus,
 )
 from tenantry.users.ports import Companions
+from tenantry.users.purge import UserPurger
 from tenantry.users.repository import UserRepository
 
 ADMIN_REQUESTED = "admin-requested"
@@ -61,6 +63,7 @@ class UserService:
         self,
         *,
         user_repository: UserRepository,
+        admin_user_repository: AdminUserRepository,
         hasher: PasswordHasher,
         password_policy: PasswordPolicy,
         clock: Clock,
@@ -68,6 +71,7 @@ class UserService:
         companions: Sequence[Companions] = (),
     ) -> None:
         self._users = user_repository
+        self._admin_users = admin_user_repository
         self._database = user_repository.database
         self._hasher = hasher
         self._password_policy = password_policy
@@ -82,6 +86,15 @@ class UserService:
             user_repository=self._users,
             hasher=self._hasher,
             password_policy=self._password_policy,
+            clock=self._clock,
+        )
+
+    @cached_property
+    def purger(self) -> UserPurger:
+        """What handles purges, with the same parts."""
+        return UserPurger(
+            user_repository=self._users,
+            admin_user_repository=self._admin_users,
             clock=self._clock,
         )
 

@@ -1,21 +1,17 @@
-"""The pool and its transactions: asyncpg behind the kernel's words."""
+"""The pool, and what is done in its connections."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
-from tenantry.errors import (
-    ConfigurationError,
-    ConnectionError,
-    TenantryError,
-    TransactionConflict,
-)
+from tenantry.adapters.postgres.transaction import PostgresTransaction, translated
+from tenantry.errors import ConfigurationError, ConnectionError
 from tenantry.kernel.action import Note, Outcome, Run, current_run
-from tenantry.kernel.transaction import ConstraintViolation, Row, Statement, Transaction
+from tenantry.kernel.transaction import Statement, Transaction
 from tenantry.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -29,7 +25,7 @@ PING = Statement("database.ping", "Whether the database answers.", "select true"
 class Recorder(Protocol):
     """Writes a run's audit entries inside the transaction that they are about."""
 
-    async def record(self, tx: Transaction, run: Run, notes: Sequence[Note]) -> None: ...
+    def record(self, tx: Transaction, run: Run, notes: Sequence[Note]) -> None: ...
 
 
 class PooledConnection(asyncpg.Connection):
@@ -81,69 +77,6 @@ def _shares_login(settings: Settings) -> bool:
     return settings.database_url is not None and settings.migration_database_url is None
 
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turn the driver's errors into ours; the text of a driver's error never goes further."""
-    try:
-        yield
-    except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError) as error:
-        raise TransactionConflict from error
-    except asyncpg.IntegrityConstraintViolationError as error:
-        name = error.constraint_name or error.column_name or ""
-        raise ConstraintViolation(name) from error
-    except (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError, TimeoutError) as error:
-        raise ConnectionError("The database took too long; try again shortly.") from error
-    except (
-        asyncpg.PostgresConnectionError,
-        asyncpg.OperatorInterventionError,
-        asyncpg.InsufficientResourcesError,
-        asyncpg.IdleInTransactionSessionTimeoutError,
-        asyncpg.InterfaceError,
-        OSError,
-    ) as error:
-        if isinstance(error, TenantryError):
-            raise
-        raise ConnectionError from error
-
-
-class PostgresTransaction:
-    """One connection, inside a transaction or not."""
-
-    def __init__(self, connection: Any) -> None:  # Any: asyncpg's proxy has no type of its own
-        self.connection = connection
-        self.notes: list[Note] = []
-        self.effects: list[Callable[[], Awaitable[None]]] = []
-
-    async def execute(self, statement: Statement, *arguments: object) -> int:
-        with translated():
-            with_count = await self.connection.execute(statement.sql, *arguments)
-        return int(with_count.rpartition(" ")[2]) if with_count[-1].isdigit() else 0
-
-    async def fetch(self, statement: Statement, *arguments: object) -> Sequence[Row]:
-        with translated():
-            if statement.anew:
-                # PostgreSQL keeps no plan for a statement without a name.
-                once = await self.connection.prepare(statement.sql, name="")
-                return await once.fetch(*arguments)
-            rows: Sequence[Row] = await self.connection.fetch(statement.sql, *arguments)
-            return rows
-
-    async def fetchrow(self, statement: Statement, *arguments: object) -> Row | None:
-        with translated():
-            row: Row | None = await self.connection.fetchrow(statement.sql, *arguments)
-            return row
-
-    async def fetchval(self, statement: Statement, *arguments: object) -> Any:  # Any: of any column
-        with translated():
-            return await self.connection.fetchval(statement.sql, *arguments)
-
-    def note(self, note: Note) -> None:
-        self.notes.append(note)
-
-    def after_commit(self, effect: Callable[[], Awaitable[None]]) -> None:
-        self.effects.append(effect)
-
-
 class PostgresDatabase:
     """Gives out transactions from the pool, and has each write its audit entry."""
 
@@ -156,13 +89,17 @@ class PostgresDatabase:
     async def transaction(self) -> AsyncIterator[PostgresTransaction]:
         run = current_run()
         async with self._connection() as connection:
-            async with connection.transaction():
-                tx = PostgresTransaction(connection)
+            tx = PostgresTransaction(connection, connection.transaction())
+            try:
                 yield tx
                 notes = tx.notes
                 if run is not None and (notes or not run.action.reads):
                     notes = notes or [Note(target=run.action.target())]
-                    await self._recorder.record(tx, run, notes)
+                    self._recorder.record(tx, run, notes)
+                await tx.commit()
+            except BaseException:
+                await tx.roll_back()
+                raise
             if run is not None and notes:
                 run.recorded = True
                 run.outcome = (
@@ -174,7 +111,9 @@ class PostgresDatabase:
     @asynccontextmanager
     async def autocommit(self) -> AsyncIterator[PostgresTransaction]:
         async with self._connection() as connection:
-            yield PostgresTransaction(connection)
+            tx = PostgresTransaction(connection)
+            yield tx
+            await tx.commit()
 
     async def is_ready(self) -> bool:
         """Whether the database answers now."""

@@ -53,7 +53,7 @@ TABLES = (
         phone text,
         attributes jsonb not null default '{}' check (jsonb_typeof(attributes) = 'object'),
         role text not null check (role in ('superadmin', 'admin', 'monitor', 'user')),
-        status text not null check (status in ('active', 'inactive', 'suspended', 'deleted')),
+        status text not null check (status in ('active', 'inactive', 'suspended', 'deleted', 'purging')),
         status_info text,
         need_password_change boolean not null default false,
         resource_policy text not null
@@ -196,7 +196,7 @@ PRIVILEGES = (
         if not exists (select from pg_roles where rolname = 'tenantry_app') then
             create role tenantry_app login;
         end if;
-        if not (select rolsuper from pg_roles where rolname = current_user) then
+        if not pg_has_role(current_user, 'tenantry_app', 'member') then
             execute format('grant tenantry_app to %I', current_user);
         end if;
     end $$
@@ -204,6 +204,8 @@ PRIVILEGES = (
     "revoke all on schema public from public",
     "grant usage on schema public to tenantry_app",
     "grant select, insert on installation to tenantry_app",
+    # Locking the row needs the right to update something of it; this column has one value only.
+    "grant update (only_row) on installation to tenantry_app",
     "grant select, insert, update, delete on tenants, resource_policies, users to tenantry_app",
     "grant select, insert, update, delete on attempts, sessions to tenantry_app",
     "grant select, insert on audit_entries to tenantry_app",

@@ -1,0 +1,5 @@
+"""Storage: vfolders as directories below configured roots."""
+
+from tenantry.adapters.storage.local import LocalStorage
+
+__all__ = ["LocalStorage"]

@@ -1,0 +1,312 @@
+"""The SQL of agents and compute sessions: static statements, and the builder of one page."""
+
+from collections.abc import Sequence
+
+from tenantry.kernel.transaction import Statement
+
+READ = """
+    select s.*, u.username, u.role as owner_role, t.name as domain_name
+    from compute_sessions s join users u on u.id = s.user_id join tenants t on t.id = s.tenant_id
+"""
+_SEEN = "($2::uuid is null or s.tenant_id = $2) and ($3::uuid is null or s.user_id = $3)"
+LIVE = "('pending', 'running', 'terminating')"
+
+FIND = Statement("compute.find", "One session in sight.", f"{READ} where s.id = $1 and {_SEEN}")
+LOCK = Statement(
+    "compute.lock",
+    "One session in sight, which nobody else changes meanwhile.",
+    f"{READ} where s.id = $1 and {_SEEN} for update of s",
+)
+
+_OWNER = """
+    select u.id, u.tenant_id, u.username, u.role, u.status, t.status as tenant_status,
+        u.container_uid, u.container_main_gid, u.container_gids, u.sudo_session_enabled,
+        p.max_session_count_per_model_session
+    from users u join tenants t on t.id = u.tenant_id
+        join resource_policies p on p.name = u.resource_policy
+    where {condition} and ($2::uuid is null or u.tenant_id = $2)
+        and ($3::uuid is null or u.id = $3)
+"""
+_BY = {"id": "u.id = $1", "username": "u.username_key = $1", "email": "u.email_key = $1"}
+OWNER = {
+    by: Statement(f"compute.owner_by_{by}", "A user in sight.", _OWNER.format(condition=condition))
+    for by, condition in _BY.items()
+}
+LOCK_OWNER = {
+    # Stronger than a share: it also makes two creations of the same user count one by one.
+    by: Statement(
+        f"{owner.name}_locked",
+        "A user in sight, who stays as he is, purge included, until the session is written.",
+        f"{owner.sql} for no key update of u",
+    )
+    for by, owner in OWNER.items()
+}
+
+LIVE_OF_NAME = Statement(
+    "compute.live_of_name",
+    "How many live sessions of this kind and name the user has.",
+    f"""
+    select count(*) from compute_sessions
+    where user_id = $1 and name = $2 and kind = $3 and status in {LIVE}
+    """,
+)
+INSERT = Statement(
+    "compute.insert",
+    "Add a pending session.",
+    """
+    insert into compute_sessions
+        (id, tenant_id, user_id, agent, name, kind, status, status_info, command, environment,
+         folders, cpu, memory, gpu, uid, gid, gids, sudo, created_at)
+    values ($1, $2, $3, $4, $5, $6, 'pending', $7, $8, $9::text::jsonb, $10, $11, $12, $13, $14,
+            $15, $16, $17, $18)
+    """,
+)
+LOCK_AGENTS = Statement(
+    "compute.lock_agents",
+    "Let one transaction at a time give out room on the agents.",
+    "select from agents where status = 'alive' order by name for no key update",
+)
+ROOMIEST_AGENT = Statement(
+    "compute.roomiest_agent",
+    "The agent alive with the most free memory out of those that have room for the session.",
+    f"""
+    select a.name from agents a
+    left join lateral (
+        select sum(s.cpu) as cpu, sum(s.memory) as memory, sum(s.gpu) as gpu
+        from compute_sessions s where s.agent = a.name and s.status in {LIVE}
+    ) taken on true
+    where a.status = 'alive' and a.cpu - coalesce(taken.cpu, 0) >= $1
+        and a.memory - coalesce(taken.memory, 0) >= $2 and a.gpu - coalesce(taken.gpu, 0) >= $3
+    order by a.memory - coalesce(taken.memory, 0) desc, a.name limit 1
+    """,
+)
+UNASSIGNED = Statement(
+    "compute.unassigned",
+    "Pending sessions that no agent had room for, the oldest first.",
+    """
+    select id, cpu, memory, gpu from compute_sessions
+    where status = 'pending' and agent is null
+    order by created_at, id limit 100 for update skip locked
+    """,
+)
+ASSIGN = Statement(
+    "compute.assign",
+    "Give a pending session to an agent.",
+    """
+    update compute_sessions set agent = $2, status_info = null
+    where id = $1 and status = 'pending' and agent is null
+    """,
+)
+
+ORDER = Statement(
+    "compute.order",
+    "What its agent must know of a session that is to be started or ended.",
+    f"""
+    select id, user_id, agent, status, command, environment::text as environment, folders, cpu,
+        memory, gpu, uid, gid, gids, sudo
+    from compute_sessions where id = $1 and status in {LIVE}
+    """,
+)
+MARK_RUNNING = Statement(
+    "compute.mark_running",
+    "A pending session runs now; its environment, which may hold secrets, has served its time.",
+    """
+    update compute_sessions
+    set status = 'running', status_info = null, environment = '{}',
+        started_at = greatest($2, created_at)
+    where id = $1 and status = 'pending'
+    """,
+)
+SAY = Statement(
+    "compute.say",
+    "Note why a live session is not further.",
+    f"update compute_sessions set status_info = $2 where id = $1 and status in {LIVE}",
+)
+FAIL = Statement(
+    "compute.fail",
+    "A pending or running session has come to a bad end.",
+    """
+    update compute_sessions
+    set status = 'failed', status_info = $2, environment = '{}', ended_at = greatest($3, started_at)
+    where id = $1 and status in ('pending', 'running')
+    """,
+)
+BEGIN_END = Statement(
+    "compute.begin_end",
+    "Mark a session as being ended; one that no agent has is cancelled at once.",
+    """
+    update compute_sessions
+    set status = case when agent is null then 'cancelled' else 'terminating' end,
+        ended_at = case when agent is null then greatest($2, created_at) end,
+        environment = case when agent is null then '{}' else environment end
+    where id = $1 and status in ('pending', 'running')
+    """,
+)
+BEGIN_END_ALL = Statement(
+    "compute.begin_end_all",
+    "The same for all sessions of a user.",
+    """
+    update compute_sessions
+    set status = case when agent is null then 'cancelled' else 'terminating' end,
+        ended_at = case when agent is null then greatest($2, created_at) end,
+        environment = case when agent is null then '{}' else environment end
+    where user_id = $1 and status in ('pending', 'running')
+    """,
+)
+MARK_ENDED = Statement(
+    "compute.mark_ended",
+    "A session has ended on its agent, of itself or because it was told to.",
+    """
+    update compute_sessions
+    set status = case when started_at is null then 'cancelled' else 'terminated' end,
+        status_info = $3, environment = '{}', exit_code = $4,
+        ended_at = greatest(least(coalesce($5, $2), $2), started_at),
+        cpu_seconds = $6, io_read_bytes = $7, io_write_bytes = $8, disk_bytes = $9
+    where id = $1 and status in ('running', 'terminating')
+    """,
+)
+
+TERMINATING_OF = Statement(
+    "compute.terminating_of",
+    "The sessions of a user that are still being ended.",
+    "select id from compute_sessions where user_id = $1 and status = 'terminating' order by id",
+)
+TO_LAUNCH = Statement(
+    "compute.to_launch",
+    "Pending sessions whose agent should have started them by now.",
+    """
+    select s.id from compute_sessions s join agents a on a.name = s.agent
+    where s.status = 'pending' and s.created_at < $1 and a.status = 'alive' order by s.id limit 500
+    """,
+)
+TO_END = Statement(
+    "compute.to_end",
+    "Sessions that are still being ended.",
+    """
+    select s.id from compute_sessions s join agents a on a.name = s.agent
+    where s.status = 'terminating' and a.status = 'alive' order by s.id limit 500
+    """,
+)
+RUNNING_ON = Statement(
+    "compute.running_on",
+    "The sessions that run on an agent as far as we know.",
+    "select id from compute_sessions where agent = $1 and status = 'running'",
+)
+LIVE_ON = Statement(
+    "compute.live_on",
+    "Which of these an agent may rightly have.",
+    f"select id from compute_sessions where agent = $1 and id = any($2) and status in {LIVE}",
+)
+
+MOUNTED_BY_OTHERS = Statement(
+    "compute.mounted_by_others",
+    "Live sessions of others that have one of these folders mounted.",
+    f"""
+    select s.id as session_id, s.user_id, u.username, folder as folder_id
+    from compute_sessions s join users u on u.id = s.user_id
+        cross join unnest(s.folders) as folder
+    where s.folders && $1 and s.status in {LIVE} and s.user_id <> $2 and folder = any($1)
+    order by s.id, folder
+    """,
+)
+DELEGATE_SERVICES = Statement(
+    "compute.delegate_services",
+    "Live services get another owner.",
+    f"""
+    update compute_sessions s set user_id = u.id, tenant_id = u.tenant_id
+    from users u
+    where u.id = $2 and s.user_id = $1 and s.kind = 'service' and s.status in {LIVE}
+    """,
+)
+DELETE_SERVICES = Statement(
+    "compute.delete_services",
+    "Remove the services of a user that have ended.",
+    f"""
+    delete from compute_sessions
+    where user_id = $1 and kind = 'service' and status not in {LIVE}
+    """,
+)
+HAS_LIVE = Statement(
+    "compute.has_live",
+    "Whether the user has live sessions.",
+    f"select exists (select from compute_sessions where user_id = $1 and status in {LIVE})",
+)
+FORGET = Statement(
+    "compute.forget", "Remove all of a user.", "delete from compute_sessions where user_id = $1"
+)
+
+REGISTER_AGENT = Statement(
+    "compute.register_agent",
+    "Add an agent or change what it offers; it is alive.",
+    """
+    insert into agents
+        (name, address, status, cpu, memory, gpu, registered_at, heartbeat_at)
+    values ($1, $2, 'alive', $3, $4, $5, $6, $6)
+    on conflict (name) do update
+    set address = excluded.address, status = 'alive', cpu = excluded.cpu,
+        memory = excluded.memory, gpu = excluded.gpu,
+        heartbeat_at = greatest(agents.heartbeat_at, excluded.heartbeat_at)
+    returning *
+    """,
+)
+HEARTBEAT = Statement(
+    "compute.heartbeat",
+    "An agent is alive.",
+    """
+    update agents set status = 'alive', heartbeat_at = greatest(heartbeat_at, $2) where name = $1
+    returning *
+    """,
+)
+AGENTS = Statement(
+    "compute.agents",
+    "Agents by name, after this one.",
+    "select * from agents where name > $1 order by name limit $2",
+)
+AGENTS_ALIVE = Statement(
+    "compute.agents_alive",
+    "The names of the agents alive.",
+    "select name from agents where status = 'alive' order by name",
+)
+LOSE_AGENTS = Statement(
+    "compute.lose_agents",
+    "Agents that were not heard of since then count as lost.",
+    "update agents set status = 'lost' where status = 'alive' and heartbeat_at < $1",
+)
+GIVE_UP_LOST = Statement(
+    "compute.give_up_lost",
+    "Sessions on agents not heard of since then have ended when these were last heard of.",
+    f"""
+    update compute_sessions s
+    set status = case when s.status <> 'terminating' then 'failed'
+            when s.started_at is null then 'cancelled' else 'terminated' end,
+        status_info = 'agent-lost', environment = '{{}}',
+        ended_at = greatest(a.heartbeat_at, s.created_at, s.started_at)
+    from agents a
+    where a.name = s.agent and a.status = 'lost' and a.heartbeat_at < $1 and s.status in {LIVE}
+    """,
+)
+
+CONDITIONS = {
+    "tenant": "s.tenant_id = {0}",
+    "user": "s.user_id = {0}",
+    "status": "s.status = {0}",
+    "kind": "s.kind = {0}",
+    "before": "(s.created_at, s.id) < ({0}, {1})",
+}
+"""The conditions that a list may have; placeholders stand for bound parameters."""
+
+
+def page_statement(
+    conditions: Sequence[tuple[str, object]], limit: int
+) -> tuple[Statement, list[object]]:
+    """The SQL of one page from the closed list of conditions, and its arguments."""
+    clauses: list[str] = []
+    arguments: list[object] = []
+    for name, value in conditions:
+        values = value if isinstance(value, tuple) else (value,)
+        numbers = [f"${len(arguments) + i}" for i in range(1, len(values) + 1)]
+        clauses.append(CONDITIONS[name].format(*numbers))
+        arguments.extend(values)
+    where = f"where {' and '.join(clauses)}" if clauses else ""
+    sql = f"{READ} {where} order by s.created_at desc, s.id desc limit ${len(arguments) + 1}"
+    return Statement("compute.page", "One page of a list, newest first.", sql), [*arguments, limit]

@@ -1,0 +1,103 @@
+"""What may run, and who may have it run. Pure decisions."""
+
+import re
+
+from tenantry.compute.actions import CreateComputeSessionAction
+from tenantry.compute.model import ComputeSessionData, Owner
+from tenantry.errors import InvalidInput, PermissionError, StateConflict, Violation
+from tenantry.kernel.action import Actor, ActorKind
+from tenantry.record import require_well_formed
+from tenantry.users.model import UserKey, UserRole, UserStatus
+
+MAX_COMMAND_BYTES = 64 * 1024
+RESERVED_PREFIX = "TENANTRY_"
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+
+
+def require_runnable(action: CreateComputeSessionAction) -> None:
+    """InvalidInput that names every field that is wrong."""
+    require_well_formed(action)
+    found = [
+        Violation(field, "invalid_text", "holds a NUL character or half a surrogate pair")
+        for field, texts in _texts(action)
+        if any(_is_unfit(text) for text in texts)
+    ]
+    if not action.command[0]:
+        found.append(Violation("command", "empty", "names no program"))
+    elif sum(len(part) for part in action.command) > MAX_COMMAND_BYTES:
+        found.append(Violation("command", "too_long", f"is longer than {MAX_COMMAND_BYTES} bytes"))
+    if action.name is not None and any(ord(character) < 32 for character in action.name):
+        found.append(Violation("name", "invalid_text", "must be a single line"))
+    if len(set(action.folders)) < len(action.folders):
+        found.append(Violation("folders", "repeated", "names a folder twice"))
+    for name in action.environment:
+        if not _VARIABLE.fullmatch(name):
+            shown = ascii(name)[:64]
+            found.append(Violation("environment", "invalid_name", f"{shown} is no variable's name"))
+        elif name.startswith(RESERVED_PREFIX):
+            found.append(Violation("environment", "reserved", f"{name} is reserved"))
+    if found:
+        raise InvalidInput(found)
+
+
+def _texts(action: CreateComputeSessionAction) -> list[tuple[str, list[str]]]:
+    return [("command", action.command), ("environment", list(action.environment.values()))]
+
+
+def _is_unfit(text: str) -> bool:
+    return "\0" in text or any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def owner_key(actor: Actor, named: str | None) -> UserKey:
+    """Whose session it is to be: the one named, or the actor."""
+    if named is not None:
+        return UserKey.of(user=named)
+    if actor.id is None:
+        raise InvalidInput.of("user", "missing", "name the user that the session is for")
+    return UserKey("id", str(actor.id))
+
+
+def require_may_run(actor: Actor, owner_id: object, owner_role: str) -> None:
+    """PermissionError unless the actor may start and end sessions of this owner.
+
+    The owner is one that the actor can see.
+    """
+    if actor.kind is ActorKind.SYSTEM or actor.role == UserRole.SUPERADMIN:
+        return
+    if actor.role == UserRole.MONITOR:
+        raise PermissionError("Your role changes nothing here.")
+    if actor.id == owner_id:
+        return
+    if actor.role != UserRole.ADMIN:
+        raise PermissionError("You can run compute sessions of your own only.", field="user")
+    if owner_role == UserRole.SUPERADMIN:
+        raise PermissionError("Only a superadmin acts for a superadmin.", field="user")
+
+
+def require_able(owner: Owner) -> None:
+    """StateConflict unless the owner is in a state that allows new sessions."""
+    if owner.status != UserStatus.ACTIVE:
+        message = f"{owner.username} is not active and cannot run anything."
+        raise StateConflict(message, field="user", status=owner.status)
+    if owner.tenant_status != "active":
+        message = f"The tenant of {owner.username} is not active."
+        raise StateConflict(message, field="user", status=owner.tenant_status)
+
+
+def require_room(owner: Owner, replicas: int) -> None:
+    """StateConflict when the owner has as many sessions of one service as the policy allows."""
+    most = owner.max_session_count_per_model_session
+    if replicas >= most:
+        message = f"The resource policy allows {most} sessions of a service at once."
+        raise StateConflict(message, field="kind", limit=most)
+
+
+def shown(session: ComputeSessionData) -> dict[str, tuple[object, object]]:
+    """What the audit says of a new session; neither command nor environment, which may tell."""
+    return {
+        "user": (None, session.username),
+        "kind": (None, session.kind.value),
+        "cpu": (None, session.cpu),
+        "memory": (None, session.memory),
+        "gpu": (None, session.gpu),
+    }

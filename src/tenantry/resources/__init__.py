@@ -1,0 +1,1 @@
+"""Resource policies: how much users and their access keys may take."""

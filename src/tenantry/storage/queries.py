@@ -1,0 +1,179 @@
+"""The SQL of vfolders: static statements, and the builder of searches from a closed list."""
+
+from collections.abc import Sequence
+
+from tenantry.kernel.transaction import Statement
+
+READ = """
+    select v.*, o.username as owner, o.role as owner_role, (
+        select coalesce(json_agg(json_build_object(
+            'user_id', s.user_id, 'user', u.username, 'permission', s.permission,
+            'granted_by', s.granted_by, 'granted_at', s.granted_at
+        ) order by u.username_key), '[]')::text
+        from vfolder_shares s join users u on u.id = s.user_id where s.vfolder_id = v.id
+    ) as shares_text
+    from vfolders v join users o on o.id = v.owner_id
+"""
+_OF_USER = """v.id = any(array(
+    select id from vfolders where owner_id = {0}
+    union all select vfolder_id from vfolder_shares where user_id = {0}
+)) and (v.owner_id = {0} or v.status = 'ready')"""
+
+CONDITIONS = {
+    "tenant": "v.tenant_id = {0}",
+    "user": _OF_USER,
+    "id": "v.id = {0}",
+    "name": "v.name_key = {0}",
+    "owner_id": "v.owner_id = {0}",
+    "owner": "o.username_key = {0}",
+    "status": "v.status = {0}",
+    "after": "(v.name_key, v.id) > ({0}, {1})",
+}
+"""The conditions of a search; placeholders stand for bound parameters. ``user`` are the folders
+that a user owns, and those that are shared with the user and can be used."""
+
+LOCK = Statement(
+    "vfolders.lock",
+    "One folder that is not gone, locked.",
+    f"{READ} where v.id = $1 and v.status <> 'gone' for update of v",
+)
+LOCK_OWNED = Statement(
+    "vfolders.lock_owned",
+    "All folders of a user that are not gone, locked, in an order that cannot deadlock.",
+    f"{READ} where v.owner_id = $1 and v.status <> 'gone' order by v.id for update of v",
+)
+UNFINISHED = Statement(
+    "vfolders.unfinished",
+    "Folders in this state since before a moment, the oldest first.",
+    f"{READ} where v.status = $1 and v.status in ('performing', 'deleting')"
+    " and v.changed_at <= $2 order by v.changed_at, v.id",
+)
+_HOLDER = """
+    select u.id, u.username, u.tenant_id, u.role, u.status, p.max_vfolder_count
+    from users u join resource_policies p on p.name = u.resource_policy
+    where {} = $1 and ($2::uuid is null or u.tenant_id = $2)
+    for no key update of u
+"""
+LOCK_HOLDER = {
+    "id": Statement(
+        "vfolders.lock_holder_by_id",
+        "A user who has or gets folders, so that two at once cannot pass the limit.",
+        _HOLDER.format("u.id"),
+    ),
+    "username": Statement(
+        "vfolders.lock_holder_by_username",
+        "The same by the normal form of the username.",
+        _HOLDER.format("u.username_key"),
+    ),
+}
+KEPT_NAMES = Statement(
+    "vfolders.kept_names",
+    "The names that a user's folders bear, but for those that are being deleted.",
+    """
+    select name_key from vfolders
+    where owner_id = $1 and status in ('performing', 'ready', 'trash')
+    """,
+)
+INSERT = Statement(
+    "vfolders.insert",
+    "Add a folder that is about to be made.",
+    """
+    insert into vfolders (id, tenant_id, owner_id, creator_id, name, name_key, host, status,
+        created_at, changed_at)
+    values ($1, $2, $3, $4, $5, $6, $7, 'performing', $8, $8)
+    """,
+)
+SET_STATUS = Statement(
+    "vfolders.set_status",
+    "Go from one state to another, unless it is in a third by now.",
+    """
+    update vfolders set status = $3, status_info = $4, changed_at = $5, version = version + 1,
+        files_left = case when $3 = 'gone' then 0 end
+    where id = $1 and status = $2
+    """,
+)
+SET_FILES_LEFT = Statement(
+    "vfolders.set_files_left",
+    "Say how far a deletion is.",
+    "update vfolders set files_left = $2 where id = $1 and status = 'deleting'",
+)
+SET_STATUS_INFO = Statement(
+    "vfolders.set_status_info",
+    "Say what the storage refused.",
+    "update vfolders set status_info = $2 where id = $1 and status <> 'gone'",
+)
+GIVE = Statement(
+    "vfolders.give",
+    "Make somebody else the owner.",
+    """
+    update vfolders set owner_id = $2, name = $3, name_key = $4, changed_at = $5,
+        version = version + 1
+    where id = $1
+    """,
+)
+MOVE_TENANT = Statement(
+    "vfolders.move_tenant",
+    "Take a user's folders along to another tenant.",
+    "update vfolders set tenant_id = $2, version = version + 1 where owner_id = $1",
+)
+SHARE = Statement(
+    "vfolders.share",
+    "Let a user use a folder.",
+    """
+    insert into vfolder_shares (vfolder_id, user_id, permission, granted_by, granted_at)
+    values ($1, $2, $3, $4, $5)
+    on conflict (vfolder_id, user_id) do update
+        set permission = excluded.permission, granted_by = excluded.granted_by,
+            granted_at = excluded.granted_at
+        where vfolder_shares.permission <> excluded.permission
+    """,
+)
+UNSHARE = Statement(
+    "vfolders.unshare",
+    "Take a share back.",
+    "delete from vfolder_shares where vfolder_id = $1 and user_id = $2",
+)
+DROP_SHARES_OF_USER = Statement(
+    "vfolders.drop_shares_of_user",
+    "Remove what is shared by a user and with a user.",
+    """
+    delete from vfolder_shares
+    where user_id = $1 or vfolder_id in (select id from vfolders where owner_id = $1)
+    """,
+)
+DROP_GONE = Statement(
+    "vfolders.drop_gone",
+    "Remove the records of a user's folders that are gone.",
+    "delete from vfolders where owner_id = $1 and status = 'gone'",
+)
+MOUNTABLE = Statement(
+    "vfolders.mountable",
+    "Which of these folders a user may mount; kept from being deleted in the meantime.",
+    """
+    select v.id, v.name, v.host,
+        case when v.owner_id = $1 then 'rw' else s.permission end as permission
+    from vfolders v
+        left join vfolder_shares s on s.vfolder_id = v.id and s.user_id = $1
+    where v.id = any($2::uuid[]) and v.status = 'ready'
+        and (v.owner_id = $1 or s.user_id is not null)
+    order by v.id for share of v
+    """,
+)
+
+
+def search_statement(
+    conditions: Sequence[tuple[str, object]], limit: int
+) -> tuple[Statement, list[object]]:
+    """The SQL of folders for which all conditions hold, by name; values are bound, never text."""
+    clauses = ["v.status <> 'gone'"]
+    arguments: list[object] = []
+    for name, value in conditions:
+        values = value if isinstance(value, tuple) else (value,)
+        numbers = [f"${len(arguments) + i}" for i in range(1, len(values) + 1)]
+        clauses.append(CONDITIONS[name].format(*numbers))
+        arguments.extend(values)
+    sql = (
+        f"{READ} where {' and '.join(clauses)} order by v.name_key, v.id"
+        f" limit ${len(arguments) + 1}"
+    )
+    return Statement("vfolders.search", "Find folders, by name.", sql), [*arguments, limit]

@@ -1,0 +1,86 @@
+"""The privileged half of the repository: what only a purge may do."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from tenantry.jobs.model import Job
+from tenantry.jobs.service import JobService
+from tenantry.jobs.worker import Handler, Worker
+from tenantry.kernel.transaction import Statement, Transaction
+from tenantry.users.purging import Outcome, PurgeOrder, PurgeStep
+
+PURGE = "user.purge"
+
+MARK = Statement(
+    "users.mark_purging",
+    "Let nobody in as this user any more, and end all sessions.",
+    """
+    update users set status = 'purging', deleted_at = null, status_info = 'purging',
+        modified_at = $2, epoch = epoch + 1, version = version + 1
+    where id = $1
+    """,
+)
+PSEUDONYMISE = Statement(
+    "users.pseudonymise_audit",
+    "Put a pseudonym in the place of the person in the audit.",
+    "select pseudonymise_audit($1)",
+)
+REMOVE_SESSIONS = Statement(
+    "users.remove_sessions",
+    "Remove the login sessions of a user.",
+    "delete from sessions where user_id = $1",
+)
+REMOVE_ATTEMPTS = Statement(
+    "users.remove_attempts",
+    "Forget the login attempts on a user.",
+    "delete from attempts where subject = 'user:' || $1::uuid::text",
+)
+REMOVE = Statement("users.remove", "Remove a user.", "delete from users where id = $1")
+
+
+class AdminUserRepository:
+    """Removes users, with everything that other slices keep of them."""
+
+    def __init__(self, *, steps: Sequence[PurgeStep], job_service: JobService) -> None:
+        self._steps = steps
+        self._jobs = job_service
+
+    @property
+    def steps(self) -> Sequence[PurgeStep]:
+        """The parts of a purge, in order."""
+        return self._steps
+
+    async def plan(self, tx: Transaction, order: PurgeOrder) -> Outcome:
+        """What each step would do; UserPurgeFailure where one refuses."""
+        return {step.name: await step.plan(tx, order) for step in self._steps}
+
+    async def begin(
+        self, tx: Transaction, order: PurgeOrder, payload: dict[str, Any], now: datetime
+    ) -> UUID:
+        """Mark the user and promise the purge; the job of one that has begun already goes on."""
+        open_job = await self._jobs.find_open(tx, PURGE, order.user_id)
+        if open_job is not None:
+            return open_job.id
+        await tx.execute(MARK, order.user_id, now)
+        return await self._jobs.promise(
+            tx, PURGE, tenant_id=order.tenant_id, subject_id=order.user_id, payload=payload
+        )
+
+    async def remove(self, tx: Transaction, user_id: UUID) -> None:
+        """Remove the rows of all steps, then the user's own; the audit keeps a pseudonym."""
+        for step in self._steps:
+            await step.forget(tx, user_id)
+        await tx.execute(REMOVE_SESSIONS, user_id)
+        await tx.execute(REMOVE_ATTEMPTS, user_id)
+        await tx.execute(PSEUDONYMISE, user_id)
+        await tx.execute(REMOVE, user_id)
+
+    async def job(self, tx: Transaction, job_id: UUID) -> Job | None:
+        """The job of a purge."""
+        return await self._jobs.find(tx, job_id)
+
+    def worker(self, handler: Handler) -> Worker:
+        """What does purges."""
+        return self._jobs.worker({PURGE: handler})

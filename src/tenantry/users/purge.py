@@ -1,0 +1,161 @@
+"""The purge: one commit marks the user and writes the steps, which can then all be repeated.
+
+A crash at any point is resumed by the next worker; a step that fails leaves a job to retry,
+and never a user of whom some rows are gone.
+"""
+
+from uuid import UUID
+
+import msgspec
+
+from tenantry.errors import (
+    LastAdministrator,
+    UserModificationBadRequest,
+    UserPurgeFailure,
+)
+from tenantry.jobs.failpoints import failpoint
+from tenantry.jobs.model import JobState
+from tenantry.jobs.worker import Progress, Receipt
+from tenantry.kernel.action import Actor, ActorKind, Note, current_actor
+from tenantry.kernel.clock import Clock
+from tenantry.kernel.transaction import Transaction
+from tenantry.users import access
+from tenantry.users.access import Scope
+from tenantry.users.actions import PreviewPurgeAction, PurgeResult, PurgeUserAction
+from tenantry.users.admin_repository import AdminUserRepository
+from tenantry.users.model import UserData, UserKey, UserRole
+from tenantry.users.names import login_key
+from tenantry.users.purging import Outcome, PurgeOrder, PurgeReceipt, UserInfoContext
+from tenantry.users.repository import UserRepository
+
+KEPT = ["audit entries, under a pseudonym"]
+
+
+class UserPurger:
+    """Handles purges and their previews."""
+
+    def __init__(
+        self,
+        *,
+        user_repository: UserRepository,
+        admin_user_repository: AdminUserRepository,
+        clock: Clock,
+    ) -> None:
+        self._users = user_repository
+        self._admin = admin_user_repository
+        self._database = user_repository.database
+        self._clock = clock
+        self.worker = admin_user_repository.worker(self.perform)
+
+    async def preview(self, action: PreviewPurgeAction) -> PurgeResult:
+        """What a purge would do now; changes nothing."""
+        async with self._database.transaction() as tx:
+            user = await self._users.get(tx, action.key(), Scope.of(current_actor()))
+            order = await self._order(tx, user, action)
+            plan = await self._admin.plan(tx, order)
+        return PurgeResult(_receipt(user.id, user.username, plan, None))
+
+    async def purge_user(self, action: PurgeUserAction) -> PurgeResult:
+        """Begin the purge and work on it until it is done.
+
+        UserPurgeFailure where it must not begin, and where a step failed: then the user stays
+        marked and the job, which the error names, is tried again.
+        """
+        async with self._database.transaction() as tx:
+            user = await self._users.lock(tx, action.key(), Scope.of(current_actor()))
+            order = await self._order(tx, user, action)
+            plan = await self._admin.plan(tx, order)
+            payload = {
+                "order": msgspec.to_builtins(order),
+                "plan": plan,
+                "username": user.username,
+            }
+            job_id = await self._admin.begin(tx, order, payload, self._clock.now())
+            changes = {"status": (user.status.value, "purging")}
+            tx.note(Note(user.username, user.id, user.tenant_id, changes))
+        failpoint("purge.marked")
+        await self.worker.run_next(job_id)
+        async with self._database.autocommit() as tx:
+            job = await self._admin.job(tx, job_id)
+        if job is not None and job.state is JobState.DONE:
+            return PurgeResult(msgspec.convert(job.receipt, PurgeReceipt))
+        said = job.error if job is not None and job.error else "another worker is at it"
+        raise UserPurgeFailure(
+            f"The purge has begun but is not done: {said}. Job {job_id} tries it again.",
+            job_id=str(job_id),
+        )
+
+    async def perform(self, progress: Progress) -> Receipt:
+        """Do, or go on with, a purge."""
+        order = msgspec.convert(progress.job.payload["order"], PurgeOrder)
+        for step in self._admin.steps:
+            if step.name not in progress.done:
+                outcome = await step.perform(order)
+                failpoint(f"purge.performed.{step.name}")
+                await progress.note(step.name, outcome)
+                failpoint(f"purge.noted.{step.name}")
+        steps = {step.name: progress.done[step.name] for step in self._admin.steps}
+        username = progress.job.payload["username"]
+        done = _receipt(order.user_id, username, steps, progress.job.id)
+        receipt: Receipt = msgspec.to_builtins(done)
+        async with self._database.transaction() as tx:
+            if await progress.complete(tx, receipt):
+                await self._admin.remove(tx, order.user_id)
+        failpoint("purge.removed")
+        return receipt
+
+    async def _order(
+        self, tx: Transaction, user: UserData, action: PreviewPurgeAction
+    ) -> PurgeOrder:
+        actor = current_actor()
+        access.require_may_purge(actor, user)
+        await self._require_administrator_left(tx, user)
+        context = action.user_info_ctx
+        if context is not None:
+            await self._require_agreement(tx, context)
+        return PurgeOrder(
+            user_id=user.id,
+            tenant_id=user.tenant_id,
+            receiver_id=_receiver(actor, user, context),
+            purge_shared_vfolders=action.purge_shared_vfolders,
+            delegate_endpoint_ownership=action.delegate_endpoint_ownership,
+        )
+
+    async def _require_administrator_left(self, tx: Transaction, user: UserData) -> None:
+        if user.role not in (UserRole.SUPERADMIN, UserRole.ADMIN) or not user.is_active:
+            return
+        await self._users.lock_administrators(tx, user.role, user.tenant_id)
+        if not await self._users.has_others(tx, user.role, user.id, user.tenant_id):
+            raise LastAdministrator(f"{user.username} is the last active {user.role}.")
+
+    async def _require_agreement(self, tx: Transaction, context: UserInfoContext) -> None:
+        """Id, email and key must be one user's; who is confused must not purge."""
+        named = await self._users.find(tx, UserKey("id", str(context.uuid)), Scope())
+        if named is None:
+            field = "uuid"
+        elif named.email is None or login_key(context.email) != login_key(named.email):
+            field = "email"
+        elif context.main_access_key != named.main_access_key:
+            field = "main_access_key"
+        else:
+            return
+        message = "does not agree with the rest of the context"
+        raise UserModificationBadRequest.of(f"user_info_ctx.{field}", "disagrees", message)
+
+
+def _receiver(actor: Actor, user: UserData, context: UserInfoContext | None) -> UUID | None:
+    """Who takes over what is shared: whom the context names, unless that is the purged user."""
+    if context is not None and context.uuid != user.id:
+        return context.uuid
+    return actor.id if actor.kind is ActorKind.USER else None
+
+
+def _receipt(user_id: UUID, username: str, steps: Outcome, job_id: UUID | None) -> PurgeReceipt:
+    return PurgeReceipt(
+        user_id=user_id,
+        username=username,
+        steps=steps,
+        kept=KEPT,
+        done=job_id is not None,
+        job_id=job_id,
+    )

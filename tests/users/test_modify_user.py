@@ -1,0 +1,453 @@
+"""Changing a user."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tenantry.app import App
+from tenantry.audit.model import AuditEntry
+from tenantry.errors import (
+    NotAuthenticated,
+    PasswordRejected,
+    PermissionError,
+    StateConflict,
+    TenantryError,
+    UserConflict,
+    UserModificationBadRequest,
+    UserNotFound,
+    VersionConflict,
+)
+from tenantry.kernel.action import ANONYMOUS, Actor, Origin, Outcome, acting_as
+from tenantry.kernel.modifier import OptionalState, TriState
+from tenantry.testing.users import PASSWORD, make_user
+from tenantry.users.actions import GetUserAction, ModifyUserAction
+from tenantry.users.model import UserData, UserModifier, UserRole, UserStatus
+
+pytestmark = pytest.mark.anyio
+
+Trail = Callable[[str], Awaitable[list[AuditEntry]]]
+
+
+def modifier(**values: Any) -> UserModifier:
+    """Values as updates, None as null."""
+    states = {}
+    for name, value in values.items():
+        kind: Any = type(getattr(UserModifier(), name))
+        states[name] = kind.update(value) if value is not None else TriState.nullify()
+    return UserModifier(**states)
+
+
+async def modify(
+    app: App, user: str, *, version: int | None = None, force: bool = False, **values: Any
+) -> UserData:
+    action = ModifyUserAction(
+        user=user, modifier=modifier(**values), version=version, force=force
+    )
+    return (await app.users.modify_user.wait_for_complete(action)).data
+
+
+async def get(app: App, name: str) -> UserData:
+    return (await app.users.get_user.wait_for_complete(GetUserAction(user=name))).data
+
+
+CHANGES: dict[str, Any] = {
+    "username": "jack",
+    "email": "jack@example.com",
+    "need_password_change": True,
+    "full_name": "Jack Doe",
+    "description": "new",
+    "department": "Sales",
+    "phone": "+1",
+    "attributes": {"badge": 8},
+    "status": UserStatus.SUSPENDED,
+    "role": UserRole.MONITOR,
+    "allowed_client_ip": ["10.0.0.0/8"],
+    "resource_policy": "admin-policy",
+    "sudo_session_enabled": True,
+    "container_uid": 1500,
+    "container_main_gid": 1501,
+    "container_gids": [1502],
+    "integration_name": "ldap",
+}
+
+
+@pytest.mark.parametrize("field", CHANGES)
+async def test_a_field_changes_and_everything_else_stays(
+    tenantry: App, john: UserData, field: str
+) -> None:
+    changed = await modify(tenantry, "john", **{field: CHANGES[field]})
+    assert getattr(changed, field) == CHANGES[field]
+    differing = {n for n in UserData.__struct_fields__ if getattr(changed, n) != getattr(john, n)}
+    expected = {field, "version", "modified_at"} | ({"status_info"} if field == "status" else set())
+    assert differing == expected
+    assert changed.version == john.version + 1
+    assert await get(tenantry, str(john.id)) == changed
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("sudo_session_enabled", False), ("need_password_change", False), ("attributes", {})],
+)
+async def test_a_falsy_value_is_a_value(tenantry: App, field: str, value: Any) -> None:
+    given: dict[str, Any] = {field: {"a": 1} if value == {} else True}
+    await make_user(tenantry, "ada", **given)
+    assert getattr(await modify(tenantry, "ada", **{field: value}), field) == value
+
+
+@pytest.mark.parametrize(
+    "field", [n for n, s in vars(UserModifier).items() if n in UserModifier.__struct_fields__]
+)
+async def test_null_clears_a_field(tenantry: App, field: str) -> None:
+    if not isinstance(getattr(UserModifier(), field), TriState) or field == "main_access_key":
+        return
+    filled = {**CHANGES, "role": UserRole.USER, "status": UserStatus.ACTIVE}
+    await make_user(tenantry, **{**filled, "username": "ada"})
+    assert getattr(await modify(tenantry, "ada", **{field: None}), field) is None
+
+
+async def test_without_a_word_on_it_the_status_stays(tenantry: App) -> None:
+    for status in (UserStatus.ACTIVE, UserStatus.INACTIVE, UserStatus.SUSPENDED):
+        user = await make_user(tenantry, status=status)
+        changed = await modify(tenantry, user.username, full_name="X")
+        assert (changed.status, changed.status_info) == (status, None)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"is_active": False}, UserStatus.INACTIVE),
+        ({"is_active": True}, UserStatus.ACTIVE),
+        ({"is_active": True, "status": UserStatus.SUSPENDED}, UserStatus.SUSPENDED),
+        ({"is_active": False, "status": UserStatus.ACTIVE}, UserStatus.ACTIVE),
+    ],
+)
+async def test_the_status_wins_over_is_active(
+    tenantry: App, said: dict[str, Any], expected: UserStatus
+) -> None:
+    await make_user(tenantry, "ada", status=UserStatus.INACTIVE)
+    assert (await modify(tenantry, "ada", **said)).status is expected
+
+
+async def test_a_changed_status_says_who_wanted_it(tenantry: App, john: UserData) -> None:
+    changed = await modify(tenantry, "john", status=UserStatus.INACTIVE)
+    assert changed.status_info == "admin-requested"
+
+
+async def test_what_is_the_same_already_changes_nothing(tenantry: App, john: UserData) -> None:
+    unchanged = await modify(tenantry, "john", full_name=john.full_name, role=john.role)
+    assert unchanged == john
+
+
+async def test_a_new_password_is_for_the_next_login(
+    tenantry: App, john: UserData, owner: asyncpg.Connection
+) -> None:
+    before = await owner.fetchval("select password_hash from users where username = 'john'")
+    changed = await modify(tenantry, "john", password="another passphrase")
+    after = await owner.fetchval("select password_hash from users where username = 'john'")
+    assert after != before
+    assert changed.password_changed_at is not None
+    assert john.password_changed_at is not None
+    assert changed.password_changed_at > john.password_changed_at
+
+
+async def test_a_weak_password_is_refused_and_the_old_one_stays(
+    tenantry: App, john: UserData, owner: asyncpg.Connection
+) -> None:
+    before = await owner.fetchval("select password_hash from users where username = 'john'")
+    for password in ("short", "john12345678", "x" * 129):
+        with pytest.raises(PasswordRejected) as refused:
+            await modify(tenantry, "john", password=password)
+        assert refused.value.field == "password"
+    assert before == await owner.fetchval("select password_hash from users where username = 'john'")
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        ({"username": "ＪＡＮＥ"}, "username"),
+        ({"email": "Jane@Example.com"}, "email"),
+    ],
+)
+async def test_a_taken_name_or_address_is_a_conflict_on_its_field(
+    tenantry: App, john: UserData, said: dict[str, Any], field: str
+) -> None:
+    await make_user(tenantry, "jane")
+    with pytest.raises(UserConflict) as refused:
+        await modify(tenantry, "john", **said)
+    assert refused.value.field == field
+    assert await get(tenantry, "john") == john
+
+
+async def test_of_two_who_take_one_name_at_once_one_gets_the_conflict(
+    tenantry: App, john: UserData
+) -> None:
+    await make_user(tenantry, "jane")
+    results = await asyncio.gather(
+        modify(tenantry, "john", username="Jack"),
+        modify(tenantry, "jane", username="JACK"),
+        return_exceptions=True,
+    )
+    assert sorted(type(result).__name__ for result in results) == ["UserConflict", "UserData"]
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [({"domain_name": "nowhere"}, "domain_name"), ({"resource_policy": "none"}, "resource_policy")],
+)
+async def test_an_unknown_tenant_or_policy_is_named(
+    tenantry: App, john: UserData, said: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(UserModificationBadRequest) as refused:
+        await modify(tenantry, "john", **said)
+    assert refused.value.field == field
+
+
+async def test_a_second_factor_cannot_be_switched_on(tenantry: App, john: UserData) -> None:
+    with pytest.raises(StateConflict) as refused:
+        await modify(tenantry, "john", totp_activated=True)
+    assert refused.value.field == "totp_activated"
+    assert (await modify(tenantry, "john", totp_activated=False)).totp_activated is False
+
+
+async def test_nobody_is_changed_who_is_not_there(tenantry: App) -> None:
+    with pytest.raises(UserNotFound):
+        await modify(tenantry, "nobody", full_name="X")
+
+
+# Who may.
+
+
+async def test_a_user_changes_the_own_profile_and_nothing_else(
+    tenantry: App, john: UserData
+) -> None:
+    with acting_as(john):
+        changed = await modify(tenantry, "john", full_name="J", description="D", phone="1")
+        assert (changed.full_name, changed.description, changed.phone) == ("J", "D", "1")
+        for field in set(CHANGES) - {"full_name", "description", "phone"}:
+            with pytest.raises(PermissionError):
+                await modify(tenantry, "john", **{field: CHANGES[field]})
+        with pytest.raises(PermissionError) as refused:
+            await modify(tenantry, "john", password="another passphrase")
+        assert refused.value.field == "password"
+    assert await get(tenantry, "john") == changed
+
+
+async def test_a_user_learns_nothing_of_other_tenants(
+    tenantry: App, john: UserData, admin: UserData, other_tenant: str
+) -> None:
+    for who in (john, admin):
+        answers = []
+        for tenant in (other_tenant, "nowhere"):
+            with acting_as(who), pytest.raises(TenantryError) as refused:
+                await modify(tenantry, who.username, domain_name=tenant)
+            answers.append((type(refused.value), str(refused.value).replace(tenant, "X")))
+        assert answers[0] == answers[1]
+
+
+async def test_a_user_does_not_see_anybody_else_to_change(
+    tenantry: App, john: UserData, admin: UserData
+) -> None:
+    with acting_as(john), pytest.raises(UserNotFound):
+        await modify(tenantry, admin.username, full_name="X")
+
+
+async def test_a_monitor_changes_nothing(
+    tenantry: App, john: UserData, monitor: UserData
+) -> None:
+    with acting_as(monitor):
+        for name in ("john", monitor.username):
+            with pytest.raises(PermissionError):
+                await modify(tenantry, name, full_name="X")
+
+
+async def test_an_admin_changes_what_a_user_of_the_own_tenant_is(
+    tenantry: App, john: UserData, admin: UserData
+) -> None:
+    with acting_as(admin):
+        changed = await modify(
+            tenantry, "john", role=UserRole.ADMIN, status=UserStatus.SUSPENDED, container_uid=1000
+        )
+    assert (changed.role, changed.status, changed.container_uid) == ("admin", "suspended", 1000)
+
+
+async def test_an_admin_raises_nobody_to_superadmin(
+    tenantry: App, john: UserData, admin: UserData
+) -> None:
+    with acting_as(admin):
+        for name in ("john", admin.username):
+            with pytest.raises(PermissionError) as refused:
+                await modify(tenantry, name, role=UserRole.SUPERADMIN)
+            assert refused.value.field == "role"
+
+
+async def test_an_admin_leaves_superadmins_alone(
+    tenantry: App, admin: UserData, root: UserData
+) -> None:
+    with acting_as(admin):
+        for said in (
+            {"full_name": "X"},
+            {"role": UserRole.USER},
+            {"status": UserStatus.SUSPENDED},
+            {"password": "another passphrase"},
+            {"email": "mine@example.com"},
+        ):
+            with pytest.raises(PermissionError):
+                await modify(tenantry, "root", **said)
+    assert await get(tenantry, "root") == root
+
+
+async def test_another_tenants_user_does_not_exist_for_an_admin(
+    tenantry: App, admin: UserData, stranger: UserData
+) -> None:
+    with acting_as(admin):
+        for name in ("stranger", str(stranger.id)):
+            with pytest.raises(UserNotFound):
+                await modify(tenantry, name, full_name="X")
+
+
+async def test_an_admin_moves_nobody_out_of_the_tenant(
+    tenantry: App, john: UserData, admin: UserData, other_tenant: str
+) -> None:
+    with acting_as(admin), pytest.raises(UserModificationBadRequest):
+        await modify(tenantry, "john", domain_name=other_tenant)
+    assert (await get(tenantry, "john")).domain_name == "default"
+
+
+async def test_a_superadmin_moves_a_user_to_another_tenant(
+    tenantry: App, john: UserData, superadmin: Actor, other_tenant: str
+) -> None:
+    with acting_as(superadmin):
+        moved = await modify(tenantry, "john", domain_name="OTHER")
+    assert moved.domain_name == other_tenant
+    assert moved.tenant_id != john.tenant_id
+
+
+@pytest.mark.parametrize("role", [UserRole.SUPERADMIN, UserRole.ADMIN])
+async def test_nobody_changes_the_own_role_or_status(tenantry: App, role: UserRole) -> None:
+    await make_user(tenantry, "spare", role=role)
+    me = await make_user(tenantry, "me", role=role)
+    with acting_as(me):
+        for said in (
+            {"role": UserRole.USER},
+            {"status": UserStatus.SUSPENDED},
+            {"is_active": False},
+            {"status": UserStatus.DELETED},
+        ):
+            with pytest.raises(PermissionError):
+                await modify(tenantry, "me", **said)
+    assert await get(tenantry, "me") == me
+
+
+async def test_nobody_shuts_out_the_own_address_without_force(
+    tenantry: App, admin: UserData
+) -> None:
+    origin = Origin(face="http", address="203.0.113.7")
+    with acting_as(admin, origin):
+        with pytest.raises(StateConflict) as refused:
+            await modify(tenantry, admin.username, allowed_client_ip=["10.0.0.0/8"])
+        assert refused.value.field == "allowed_client_ip"
+        inside = await modify(tenantry, admin.username, allowed_client_ip=["203.0.113.*"])
+        assert inside.allowed_client_ip == ["203.0.113.0/24"]
+        forced = await modify(
+            tenantry, admin.username, force=True, allowed_client_ip=["10.0.0.0/8"]
+        )
+    assert forced.allowed_client_ip == ["10.0.0.0/8"]
+
+
+async def test_without_a_login_nobody_is_changed(tenantry: App, john: UserData) -> None:
+    with acting_as(ANONYMOUS), pytest.raises(NotAuthenticated):
+        await modify(tenantry, "john", full_name="X")
+
+
+# Versions.
+
+
+async def test_a_stale_version_is_refused_with_the_present_one(
+    tenantry: App, john: UserData
+) -> None:
+    changed = await modify(tenantry, "john", version=john.version, full_name="First")
+    with pytest.raises(VersionConflict) as refused:
+        await modify(tenantry, "john", version=john.version, full_name="Second")
+    assert refused.value.data == {"version": changed.version}
+    assert (await get(tenantry, "john")).full_name == "First"
+
+
+async def test_no_acknowledged_change_with_a_version_is_lost(
+    tenantry: App, john: UserData
+) -> None:
+    async def append(mark: int) -> int:
+        for _ in range(100):
+            user = await get(tenantry, "john")
+            text = f"{user.description or ''}<{mark}>"
+            try:
+                await modify(tenantry, "john", version=user.version, description=text)
+            except VersionConflict:
+                continue
+            return mark
+        raise AssertionError("no turn in a hundred tries")
+
+    acknowledged = await asyncio.gather(*(append(mark) for mark in range(20)))
+    stored = await get(tenantry, "john")
+    assert stored.description is not None
+    marks = stored.description.strip("<>").split("><")
+    assert sorted(map(int, marks)) == sorted(acknowledged)
+    assert stored.version == john.version + 20
+
+
+async def test_of_twenty_with_the_same_version_one_is_stored(
+    tenantry: App, john: UserData
+) -> None:
+    attempts = [
+        modify(tenantry, "john", version=john.version, full_name=f"Name {i}") for i in range(20)
+    ]
+    results = await asyncio.gather(*attempts, return_exceptions=True)
+    acknowledged = [result for result in results if isinstance(result, UserData)]
+    assert len(acknowledged) == 1
+    assert sum(isinstance(result, VersionConflict) for result in results) == 19
+    assert await get(tenantry, "john") == acknowledged[0]
+
+
+# Audit.
+
+
+async def test_a_change_leaves_an_entry_with_the_values_before_and_after(
+    tenantry: App, john: UserData, admin: UserData, trail: Trail
+) -> None:
+    with acting_as(admin):
+        await modify(tenantry, "john", full_name="Jack", phone=None, container_gids=[1000])
+    (entry,) = await trail("user.modify")
+    assert entry.outcome is Outcome.SUCCEEDED
+    assert (entry.actor_id, entry.target, entry.target_id) == (admin.id, "john", john.id)
+    assert entry.changes == {"full_name": ["John Doe", "Jack"], "container_gids": [None, [1000]]}
+
+
+async def test_a_changed_password_is_masked_in_the_entry(
+    tenantry: App, john: UserData, trail: Trail
+) -> None:
+    await modify(tenantry, "john", password="another passphrase")
+    (entry,) = await trail("user.modify")
+    assert entry.changes == {"password": ["***", "***"]}
+    assert PASSWORD not in repr(entry)
+
+
+async def test_denied_and_failed_changes_leave_an_entry_each(
+    tenantry: App, john: UserData, trail: Trail
+) -> None:
+    with acting_as(john), pytest.raises(PermissionError):
+        await modify(tenantry, "john", role=UserRole.ADMIN)
+    with pytest.raises(VersionConflict):
+        await modify(tenantry, "john", version=99, full_name="X")
+    failed, denied = await trail("user.modify")
+    assert (denied.outcome, denied.actor, denied.target) == (Outcome.DENIED, "john", "john")
+    assert (failed.outcome, failed.reason) == (Outcome.FAILED, "version_conflict")
+
+
+def test_equal_modifiers_are_equal() -> None:
+    assert modifier(full_name="X", role=UserRole.USER) == modifier(
+        full_name="X", role=UserRole.USER
+    )
+    assert modifier(full_name="X") != modifier(full_name="Y")
+    assert UserModifier(role=OptionalState.update(UserRole.USER)) != UserModifier()
