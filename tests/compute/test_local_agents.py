@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from tenantry.adapters.agents import LocalAgents
+from tenantry.adapters.process import wait_until
 from tenantry.compute.ports import SessionOrder, SessionState
 
 pytestmark = pytest.mark.anyio
@@ -35,6 +36,7 @@ SERVER = """
 import asyncio, msgspec, os, sys
 from pathlib import Path
 from tenantry.adapters.agents import LocalAgents
+from tenantry.adapters.process import wait_until
 from tenantry.compute.ports import SessionOrder
 
 agents = LocalAgents(Path(sys.argv[1]))
@@ -67,11 +69,13 @@ def folder(tmp_path: Path, session_id: UUID) -> Path:
     return tmp_path / "agents" / "sessions" / str(session_id)
 
 
-async def until(path: Path) -> str:
-    async with asyncio.timeout(10):
-        while not path.exists():
-            await asyncio.sleep(0.01)
+def appeared(path: Path) -> str:
+    assert wait_until(path.exists, 10)
     return path.read_text()
+
+
+async def until(path: Path) -> str:
+    return await asyncio.to_thread(appeared, path)
 
 
 async def ended(agents: LocalAgents, session_id: UUID) -> SessionState:
@@ -240,15 +244,14 @@ async def test_setuid_programs_give_rights_to_sudo_sessions_only(
 
 
 async def test_folders_are_found_under_their_names(agents: LocalAgents, tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    for name in ("one/data", "two/data"):
-        (tmp_path / name).mkdir(parents=True)
-        (tmp_path / name / "file").write_text(name)
     folders = [str(tmp_path / "one/data"), str(tmp_path / "two/data")]
+    for name in folders:
+        os.makedirs(name)  # noqa: PTH103 - quick, and the loop has nothing else to do
+        (Path(name) / "file").write_text(name)
     await output(agents, tmp_path, order := an_order("true", folders=folders))
     work = folder(tmp_path, order.id) / "work"
-    assert (work / "data" / "file").read_text() == "one/data"
-    assert (work / "data-1" / "file").read_text() == "two/data"
+    assert (work / "data" / "file").read_text() == folders[0]
+    assert (work / "data-1" / "file").read_text() == folders[1]
 
 
 async def test_the_machine_keeps_its_name_and_another_folder_has_another(tmp_path: Path) -> None:

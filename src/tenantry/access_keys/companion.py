@@ -1,14 +1,12 @@
 """The main access key comes with its user, and follows what becomes of the user."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from tenantry.access_keys.keyring import Keyring
 from tenantry.access_keys.model import (
     ADMIN_ROLES,
-    DEFAULT_POLICY,
-    DEFAULT_RATE_LIMIT,
-    KeyScope,
     is_access_key,
 )
 from tenantry.access_keys.repository import AccessKeyRepository
@@ -32,21 +30,14 @@ class AccessKeyCompanion:
         self._keyring = keyring
         self._clock = clock
 
-    async def welcome(self, tx: Transaction, user: UserData, creator: UserCreator) -> None:
-        """Make the main key. Nobody sees its secret yet; its user asks for it once.
+    async def welcome(
+        self, tx: Transaction, newcomers: Sequence[tuple[UserData, UserCreator]]
+    ) -> None:
+        """Make the main keys. Nobody sees a secret yet; its user asks for it once.
 
         The key of a user who is not active waits, and becomes active with the user.
         """
-        columns = {
-            "is_main": True,
-            "is_active": user.is_active,
-            "awaits_user": not user.is_active,
-            "is_admin": user.role in ADMIN_ROLES,
-            "scope": KeyScope.FULL.value,
-            "resource_policy": DEFAULT_POLICY,
-            "rate_limit": DEFAULT_RATE_LIMIT,
-        }
-        await self._keyring.add(tx, user, columns, self._clock.now())
+        await self._keyring.add_main(tx, [user for user, _ in newcomers], self._clock.now())
 
     async def follow(
         self, tx: Transaction, before: UserData, after: UserData, modifier: UserModifier

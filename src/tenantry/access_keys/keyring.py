@@ -1,5 +1,6 @@
 """Making keys, opening their secrets and moving the mark of the main one, inside a transaction."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -38,6 +39,15 @@ class Keyring:
         }
         await self._keys.insert(tx, row)
         return await self._keys.get(tx, access_key, Scope()), secret
+
+    async def add_main(self, tx: Transaction, owners: Sequence[UserData], now: datetime) -> None:
+        """The main keys of new users, whose secrets nobody sees yet."""
+        rows = []
+        for owner in owners:
+            access_key = new_access_key()
+            sealed = self._cipher.seal(new_secret().encode(), _context(access_key))
+            rows.append((access_key, owner, sealed))
+        await self._keys.insert_main(tx, rows, now)
 
     async def switch_main(self, tx: Transaction, key: AccessKeyData, now: datetime) -> str | None:
         """Make a key the main one, its user being locked; the one before, None if it was that."""

@@ -6,10 +6,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from tenantry.access_keys.model import AccessKeyData, KeyScope
+from tenantry.access_keys.model import (
+    ADMIN_ROLES,
+    DEFAULT_POLICY,
+    DEFAULT_RATE_LIMIT,
+    AccessKeyData,
+    KeyScope,
+)
 from tenantry.errors import AccessKeyNotFound, InvalidInput
 from tenantry.kernel.transaction import ConstraintViolation, Row, Statement, Transaction
 from tenantry.users.access import Scope
+from tenantry.users.model import UserData
 
 _READ = """
     select k.*, u.username from access_keys k join users u on u.id = k.user_id
@@ -44,6 +51,17 @@ INSERT = Statement(
     "Add a key.",
     f"insert into access_keys ({', '.join(_COLUMNS)}) "
     f"values ({', '.join(f'${i}' for i in range(1, len(_COLUMNS) + 1))})",
+)
+INSERT_MAIN = Statement(
+    "access_keys.insert_main",
+    "Add the main keys of new users, active or waiting as the users are.",
+    """
+    insert into access_keys (access_key, user_id, secret, is_main, is_active, awaits_user,
+        is_admin, scope, resource_policy, rate_limit, created_at, modified_at)
+    select access_key, user_id, secret, true, active, not active, admin, 'full', $6, $7, $8, $8
+    from unnest($1::text[], $2::uuid[], $3::bytea[], $4::boolean[], $5::boolean[])
+        as entry (access_key, user_id, secret, active, admin)
+    """,
 )
 CHANGEABLE = frozenset({"name", "expires_at", "resource_policy", "rate_limit", "is_active"})
 DELETE = Statement(
@@ -193,6 +211,22 @@ class AccessKeyRepository:
             await tx.execute(INSERT, *(columns.get(name) for name in _COLUMNS))
         except ConstraintViolation as violation:
             raise _meaning(violation) from violation
+
+    async def insert_main(
+        self, tx: Transaction, rows: Sequence[tuple[str, UserData, bytes]], now: datetime
+    ) -> None:
+        """Add the main keys of new users: the name, the user and the sealed secret of each."""
+        await tx.execute(
+            INSERT_MAIN,
+            [access_key for access_key, _, _ in rows],
+            [owner.id for _, owner, _ in rows],
+            [sealed for _, _, sealed in rows],
+            [owner.is_active for _, owner, _ in rows],
+            [owner.role in ADMIN_ROLES for _, owner, _ in rows],
+            DEFAULT_POLICY,
+            DEFAULT_RATE_LIMIT,
+            now,
+        )
 
     async def update(
         self, tx: Transaction, access_key: str, columns: dict[str, Any], now: datetime

@@ -90,6 +90,7 @@ class AuthService:
 
     async def change_own_password(self, action: ChangeOwnPasswordAction) -> AuthenticationResult:
         """Replace the actor's password; all sessions end and a new one begins."""
+        require_types(action)
         async with self._database.autocommit() as tx:
             principal = await self._principal_of(tx, current_actor())
         name = principal.user.username

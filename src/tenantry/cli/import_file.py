@@ -6,11 +6,12 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TextIO, get_args, get_origin
+from typing import Any, Final, NamedTuple, TextIO
 
 import msgspec
 
 from tenantry.cli import safe
+from tenantry.cli.derive import shape_of
 from tenantry.errors import AccountError
 from tenantry.users.model import UserCreator
 from tenantry.users.names import fold
@@ -19,11 +20,7 @@ ATTRIBUTE: Final = "attributes."
 _TYPES: Final[dict[str, Any]] = {  # Any: type expressions
     f.name: f.type for f in msgspec.structs.fields(UserCreator)
 }
-_LISTS: Final = frozenset(
-    name
-    for name, kind in _TYPES.items()
-    if any(get_origin(part) is list for part in get_args(kind))
-)
+_LISTS: Final = frozenset(name for name, kind in _TYPES.items() if shape_of(kind).many)
 
 
 class Row(NamedTuple):

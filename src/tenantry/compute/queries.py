@@ -160,7 +160,7 @@ MARK_ENDED = Statement(
     update compute_sessions
     set status = case when started_at is null then 'cancelled' else 'terminated' end,
         status_info = $3, environment = '{}', exit_code = $4,
-        ended_at = greatest(least(coalesce($5, $2), $2), started_at),
+        ended_at = greatest(least(coalesce($5::timestamptz, $2::timestamptz), $2), started_at),
         cpu_seconds = $6, io_read_bytes = $7, io_write_bytes = $8, disk_bytes = $9
     where id = $1 and status in ('running', 'terminating')
     """,

@@ -26,13 +26,19 @@ class GroupCompanion:
         self._groups = group_repository
         self._clock = clock
 
-    async def welcome(self, tx: Transaction, user: UserData, creator: UserCreator) -> None:
-        """Put a new user into its groups; UserCreationBadRequest names those that are none."""
-        if creator.group_ids:
-            group_ids = await self._resolved(
-                tx, user.tenant_id, creator.group_ids, UserCreationBadRequest
-            )
-            await self._groups.add(tx, group_ids, user.id, user.tenant_id, self._clock.now())
+    async def welcome(
+        self, tx: Transaction, newcomers: Sequence[tuple[UserData, UserCreator]]
+    ) -> None:
+        """Put new users into their groups; UserCreationBadRequest names those that are none."""
+        wanted = [(user, creator.group_ids) for user, creator in newcomers if creator.group_ids]
+        entries: list[tuple[UUID, UserData]] = []
+        for tenant_id in dict.fromkeys(user.tenant_id for user, _ in wanted):
+            here = [(user, named) for user, named in wanted if user.tenant_id == tenant_id]
+            every = [text for _, named in here for text in named]
+            found = await self._resolved(tx, tenant_id, every, UserCreationBadRequest)
+            entries += [(found[text], user) for user, named in here for text in named]
+        if entries:
+            await self._groups.add(tx, entries, self._clock.now())
 
     async def follow(
         self, tx: Transaction, before: UserData, after: UserData, modifier: UserModifier
@@ -45,11 +51,13 @@ class GroupCompanion:
         if modifier.group_ids.is_nop():
             await self._groups.keep_tenant(tx, after.id, after.tenant_id)
         else:
-            group_ids = await self._resolved(
+            found = await self._resolved(
                 tx, after.tenant_id, modifier.group_ids.value(), UserModificationBadRequest
             )
+            group_ids = list(found.values())
             await self._groups.keep_only(tx, after.id, group_ids)
-            await self._groups.add(tx, group_ids, after.id, after.tenant_id, self._clock.now())
+            entries = [(group_id, after) for group_id in group_ids]
+            await self._groups.add(tx, entries, self._clock.now())
         names_after = await self._groups.names_of(tx, after.id)
         if names_before != names_after:
             changes = {"group_ids": (names_before, names_after)}
@@ -65,7 +73,7 @@ class GroupCompanion:
         tenant_id: UUID,
         named: Sequence[str],
         bad_request: type[InvalidInput],
-    ) -> list[UUID]:
+    ) -> dict[str, UUID]:
         """The ids of groups called by id or name; the error names those not of this tenant."""
         found = await self._groups.resolve(tx, tenant_id, named)
         violations = [
@@ -75,4 +83,4 @@ class GroupCompanion:
         ]
         if violations:
             raise bad_request(violations)
-        return list(dict.fromkeys(found.values()))
+        return found

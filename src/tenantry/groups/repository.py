@@ -8,7 +8,7 @@ from tenantry.errors import GroupConflict, GroupNotFound
 from tenantry.groups.model import GroupData, Member
 from tenantry.kernel.transaction import ConstraintViolation, Row, Statement, Transaction
 from tenantry.users.access import Scope
-from tenantry.users.model import is_uuid
+from tenantry.users.model import UserData, is_uuid
 from tenantry.users.names import fold, login_key
 
 _READ = """
@@ -92,10 +92,11 @@ RESOLVE = Statement(
 )
 ADD = Statement(
     "groups.add_members",
-    "Put a user into groups of the user's tenant.",
+    "Put users into groups of their tenants; who is in already stays in.",
     """
     insert into memberships (group_id, user_id, tenant_id, added_at)
-    select group_id, $2, $3, $4 from unnest($1::uuid[]) as group_id
+    select group_id, user_id, tenant_id, $4
+    from unnest($1::uuid[], $2::uuid[], $3::uuid[]) as entry (group_id, user_id, tenant_id)
     on conflict (group_id, user_id) do nothing
     """,
 )
@@ -204,16 +205,14 @@ class GroupRepository:
         return resolved | {text: by_name[key] for text, key in keys.items() if key in by_name}
 
     async def add(
-        self,
-        tx: Transaction,
-        group_ids: Sequence[UUID],
-        user_id: UUID,
-        tenant_id: UUID,
-        now: datetime,
+        self, tx: Transaction, entries: Sequence[tuple[UUID, UserData]], now: datetime
     ) -> int:
-        """Put a user into groups of the tenant; the number that were new."""
+        """Put users into groups of their tenants; the number of memberships that were new."""
+        group_ids = [group_id for group_id, _ in entries]
+        user_ids = [user.id for _, user in entries]
+        tenant_ids = [user.tenant_id for _, user in entries]
         try:
-            return await tx.execute(ADD, list(group_ids), user_id, tenant_id, now)
+            return await tx.execute(ADD, group_ids, user_ids, tenant_ids, now)
         except ConstraintViolation as violation:
             raise _meaning(violation) from violation
 

@@ -30,6 +30,7 @@ from tenantry.users.access import Scope
 from tenantry.users.model import UserData, UserKey, UserStatus
 
 FIRST_TENANT = "default"
+_PRESENT = frozenset({UserStatus.ACTIVE, UserStatus.INACTIVE, UserStatus.SUSPENDED})
 
 
 class GroupService:
@@ -134,10 +135,10 @@ class GroupService:
         """Put a user into a group; GroupNotFound when they are of different tenants."""
         async with self._database.transaction() as tx:
             user, group = await self._pair(tx, action)
-            if user.status is UserStatus.DELETED:
+            if user.status not in _PRESENT:
                 raise StateConflict("A deleted user joins no group; restore it first.")
             now = self._clock.now()
-            changed = await self._groups.add(tx, [group.id], user.id, user.tenant_id, now) > 0
+            changed = await self._groups.add(tx, [(group.id, user)], now) > 0
             tx.note(_note(group, {"members": (None, user.username)} if changed else {}))
         return MembershipResult(changed)
 

@@ -188,7 +188,7 @@ class UserData(Record, frozen=True, kw_only=True):
     totp_activated: bool
     totp_activated_at: datetime | None
     sudo_session_enabled: bool
-    main_access_key: str | None
+    main_access_key: str | None = None
     container_uid: int | None
     container_main_gid: int | None
     container_gids: list[int] | None

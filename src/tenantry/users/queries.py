@@ -161,6 +161,8 @@ _ORDERS = {
 _EVERYBODY = UserFilter()
 MOST_SORTED = 20_000
 """So many hits are sorted in a few milliseconds; more of them lie close together in any order."""
+LOOKED_THROUGH = 500
+"""So many users are looked through in order first, for what one in ten of all has."""
 
 
 def order_column(order: UserOrder) -> str:
@@ -176,30 +178,49 @@ def page_statement(
     after: tuple[str, str] | None,
 ) -> tuple[Statement, list[object]]:
     """The SQL of one page, and its arguments; ``after`` is the last row's sort value and id."""
-    arguments: list[object] = []
-    clauses: list[str] = []
-
-    def also(clause: str, *values: object) -> None:
-        numbers = [f"${len(arguments) + i}" for i in range(1, len(values) + 1)]
-        clauses.append(clause.format(*numbers))
-        arguments.extend(values)
-
+    question = _Question()
     if scope.tenant_id is not None:
-        also("u.tenant_id = {}", scope.tenant_id)
+        question.start("u.tenant_id = {}", scope.tenant_id)
     if scope.user_id is not None:
-        also("u.id = {}", scope.user_id)
-    for clause, value in _conditions(wanted):
-        also(clause, value)
+        question.start("u.id = {}", scope.user_id)
     column, comparison, direction = _ORDERS[order]
     if after is not None:
         value = after[0] if column == "username_key" else datetime.fromisoformat(after[0])
-        also(f"(u.{column}, u.id) {comparison} ({{}}, {{}})", value, UUID(after[1]))
-    sorted_by = _Sorted(column, direction, f"${len(arguments) + 1}")
-    where = f"where {' and '.join(clauses)}" if clauses else ""
+        question.start(f"(u.{column}, u.id) {comparison} ({{}}, {{}})", value, UUID(after[1]))
+    for clause, value in _conditions(wanted):
+        question.ask(clause, value)
+    by = _Sorted(column, direction, question.place(limit))
     by_content = wanted.text is not None or bool(wanted.attributes)
-    sql = _found_then_sorted(where, sorted_by) if by_content else _in_order(where, sorted_by)
+    sql = _found_then_sorted(question, by) if by_content else _in_order(question, by)
     anew = wanted != _EVERYBODY
-    return Statement("users.page", "One page of a list or search.", sql, anew), [*arguments, limit]
+    return Statement("users.page", "One page of a list or search.", sql, anew), question.arguments
+
+
+class _Question:
+    """Where the search starts and what it asks for, with the values that are bound."""
+
+    def __init__(self) -> None:
+        self.arguments: list[object] = []
+        self.begin: list[str] = []
+        self.wanted: list[str] = []
+
+    def place(self, value: object) -> str:
+        """Bind a value; its placeholder."""
+        self.arguments.append(value)
+        return f"${len(self.arguments)}"
+
+    def start(self, clause: str, *values: object) -> None:
+        """Say who can be found at all, and after whom."""
+        self.begin.append(clause.format(*map(self.place, values)))
+
+    def ask(self, clause: str, value: object) -> None:
+        """Say what holds for those who are wanted."""
+        self.wanted.append(clause.format(self.place(value)))
+
+    @property
+    def where(self) -> str:
+        """All of it."""
+        return f"where {_all([*self.begin, *self.wanted])}"
 
 
 class _Sorted(NamedTuple):
@@ -214,29 +235,40 @@ class _Sorted(NamedTuple):
         return f"{table}.{self.column} {self.direction}, {table}.id {self.direction}"
 
 
-def _in_order(where: str, by: _Sorted) -> str:
+def _in_order(question: _Question, by: _Sorted) -> str:
     """Rows in the order of an index, as many as fit. Good where the order is known to suit."""
-    return f"{READ} {where} order by {by.of('u')} limit {by.limit}"
+    return f"{READ} {question.where} order by {by.of('u')} limit {by.limit}"
 
 
-def _found_then_sorted(where: str, by: _Sorted) -> str:
-    """Rows found by what is in them, then sorted; the many, which are near, in their order.
+def _found_then_sorted(question: _Question, by: _Sorted) -> str:
+    """Rows found by what is in them, then sorted.
 
     Left alone, the planner goes through an index in order as soon as it expects a page of hits
     near the start. Names are not spread like that: who looks for "zoe" where usernames begin with
-    the given name would wait for it to pass all the others.
+    the given name would wait for it to pass all the others. So only the first few are looked
+    through in order; then come the hits, sorted; and where they are very many, the order again.
     """
+    few = f"from users u {question.where} and not (select yes from enough)"
+    many = f"from users u {question.where} and (select yes from many)"
     return f"""
-    with few as materialized (
-        select u.id, u.{by.column} from users u {where} limit {MOST_SORTED + 1}
+    with near as materialized (
+        select u.id, u.{by.column} from (
+            select u.* from users u where {_all(question.begin)}
+            order by {by.of("u")} limit {LOOKED_THROUGH}
+        ) u where {_all(question.wanted)} limit {by.limit}
+    ), enough as materialized (
+        select count(*) = {by.limit} as yes from near
+    ), few as materialized (
+        select u.id, u.{by.column} {few} limit {MOST_SORTED + 1}
     ), many as materialized (
         select count(*) > {MOST_SORTED} as yes from few
     ), page as (
+        (select id from near where (select yes from enough))
+        union all
         (select few.id from few where not (select yes from many)
          order by {by.of("few")} limit {by.limit})
         union all
-        (select u.id from users u {where} and (select yes from many)
-         order by {by.of("u")} limit {by.limit})
+        (select u.id {many} order by {by.of("u")} limit {by.limit})
     )
     {READ} where u.id in (select id from page) order by {by.of("u")}
     """
@@ -261,6 +293,10 @@ def _conditions(wanted: UserFilter) -> Iterable[tuple[str, object]]:
             yield "u.tenant_id = (select id from tenants where name_key = {})", login_key(value)
         elif name == "attributes":
             yield "u.attributes @> {}::jsonb", msgspec.json.encode(value).decode()
+
+
+def _all(clauses: list[str]) -> str:
+    return " and ".join(clauses) or "true"
 
 
 def _escaped(text: str) -> str:
