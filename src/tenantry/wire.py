@@ -8,7 +8,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 from urllib.parse import quote
 
 import msgspec
@@ -233,7 +234,11 @@ def _fields(route: Route, path_names: tuple[str, ...]) -> Iterable[WireField]:
 
 def _given(annotation: Any) -> Any:  # Any: type expressions
     """The type of a field that may be None in the action, but not in a path."""
-    return Annotated[str, *get_args(annotation)[1:]] if get_origin(annotation) is Annotated else str
+    if get_origin(annotation) is Annotated:
+        inner, *metas = get_args(annotation)
+        return Annotated[_given(inner), *metas]
+    kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
+    return kinds[0] if kinds and get_origin(annotation) in (Union, UnionType) else annotation
 
 
 def _inline_field(field: msgspec.structs.FieldInfo, where: str) -> WireField:

@@ -49,7 +49,6 @@ def test_null_is_said_with_its_own_word() -> None:
 
 def test_equality_is_by_value_and_kind() -> None:
     assert OptionalState.update("x") == OptionalState.update("x")
-    assert hash(TriState.update(["x"])) == hash(TriState.update(["x"]))
     assert OptionalState.update("x") != OptionalState.update("y")
     assert OptionalState.update("x") != TriState.update("x")
     assert TriState[str].nop() != TriState[str].nullify()

@@ -283,8 +283,8 @@ async def test_the_background_keeps_the_actor_who_asked(runner: MakeRunner) -> N
 async def test_outside_any_face_the_system_acts_and_acting_as_narrows_it() -> None:
     ada, bob = Actor(ActorKind.USER, "ada"), Actor(ActorKind.USER, "bob")
     assert current_actor() is SYSTEM
-    with acting_as(ada, Origin("http", "203.0.113.7")) as who:
-        assert who is ada
+    with acting_as(ada, Origin("http", "203.0.113.7")):
+        assert current_actor() is ada
         with acting_as(bob):
             assert current_actor() is bob
             assert current_origin().address == "203.0.113.7"

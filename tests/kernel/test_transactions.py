@@ -1,5 +1,6 @@
 """One action, one transaction, its audit entry inside it: on the real database."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
@@ -113,11 +114,10 @@ async def test_without_its_entry_a_change_is_not_stored(
 ) -> None:
     await owner.execute("revoke insert on audit_entries from tenantry_app")
     try:
-        with pytest.raises(Exception, match="") as failed:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await make_user(tenantry, "ada")
     finally:
         await owner.execute("grant insert on audit_entries to tenantry_app")
-    assert "ada" not in str(failed.value)
     assert await owner.fetchval("select count(*) from users where username = 'ada'") == 0
     await make_user(tenantry, "ada")
 
@@ -186,21 +186,15 @@ async def test_what_is_left_for_later_is_part_of_the_change(
 
 
 async def test_a_broken_constraint_is_told_by_its_name_where_it_breaks(tenantry: App) -> None:
-    async with tenantry.database.transaction() as tx:
+    async with tenantry.database.autocommit() as tx:
         with pytest.raises(ConstraintViolation) as broken:
             await tx.execute(ADD, "default")
-        assert broken.value.constraint == "resource_policies_pkey"
-        assert "default" not in str(broken.value).removeprefix("resource_policies_pkey")
-        raise_it = pytest.raises(Exception, match="")
-        with raise_it:
-            await tx.fetchval(THERE, "default")
+    assert str(broken.value) == broken.value.constraint == "resource_policies_pkey"
 
 
 async def test_two_that_collide_are_both_done_in_the_end(
     tenantry: App, owner: asyncpg.Connection
 ) -> None:
-    import asyncio
-
     both = asyncio.Barrier(2)
     tries: list[str] = []
 

@@ -1,0 +1,143 @@
+"""Access keys put together with the users that they come with."""
+
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+import pytest
+
+from tenantry.access_keys.actions import IssueAccessKeyAction, ListAccessKeysAction
+from tenantry.access_keys.companion import AccessKeyCompanion
+from tenantry.access_keys.identification import AccessKeyIdentifier
+from tenantry.access_keys.keyring import Keyring
+from tenantry.access_keys.model import AccessKeyData, IssuedAccessKey, KeyActor
+from tenantry.access_keys.processors import AccessKeyProcessors
+from tenantry.access_keys.repository import AccessKeyRepository
+from tenantry.access_keys.service import AccessKeyService
+from tenantry.adapters.cipher import KEY_BYTES, Cipher
+from tenantry.app import App
+from tenantry.audit.actions import SearchAuditAction
+from tenantry.audit.model import AuditEntry
+from tenantry.kernel.action import Origin
+from tenantry.kernel.processor import Runner
+from tenantry.testing.users import make_user
+from tenantry.users.access import BuiltInRoleGuard
+from tenantry.users.model import UserData
+
+Keys = Callable[[UserData], Awaitable[list[AccessKeyData]]]
+Issue = Callable[..., Awaitable[IssuedAccessKey]]
+Identify = Callable[..., Awaitable[KeyActor]]
+Trail = Callable[[str], Awaitable[list[AuditEntry]]]
+
+HOME = Origin(face="test", address="192.0.2.7")
+
+
+@pytest.fixture
+def cipher() -> Cipher:
+    return Cipher([b"1" * KEY_BYTES])
+
+
+@pytest.fixture
+async def keyring(tenantry: App, cipher: Cipher, owner: asyncpg.Connection) -> Keyring:
+    """The keyring, and the policy that every key has."""
+    await owner.execute(
+        "insert into keypair_policies (name, default_for_unspecified, total_resource_slots,"
+        " max_session_lifetime, max_concurrent_sessions, max_concurrent_sftp_sessions,"
+        " max_containers_per_session, idle_timeout, allowed_vfolder_hosts, created_at)"
+        " select name, 'limited', '{}', 0, 30, 1, 1, 1800, '{}', now()"
+        " from unnest(array['default', 'roomy']) as name on conflict (name) do nothing"
+    )
+    return Keyring(
+        database=tenantry.database, access_key_repository=AccessKeyRepository(), cipher=cipher
+    )
+
+
+@pytest.fixture
+def companion(tenantry: App, keyring: Keyring) -> AccessKeyCompanion:
+    """The keys' part in what happens to users."""
+    companion = AccessKeyCompanion(
+        access_key_repository=AccessKeyRepository(), keyring=keyring, clock=tenantry.clock
+    )
+    known = tenantry.user_service._companions
+    others = [c for c in known if not isinstance(c, AccessKeyCompanion)]
+    tenantry.user_service._companions = (companion, *others)
+    return companion
+
+
+@pytest.fixture
+def access_keys(
+    tenantry: App, keyring: Keyring, companion: AccessKeyCompanion
+) -> AccessKeyProcessors:
+    """The processors of access keys."""
+    service = AccessKeyService(
+        database=tenantry.database,
+        access_key_repository=AccessKeyRepository(),
+        keyring=keyring,
+        users=tenantry.user_repository,
+        clock=tenantry.clock,
+        cursor_key=b"k" * 32,
+    )
+    run = Runner(tenantry.action_monitors, BuiltInRoleGuard(), tenantry.clock)
+    return AccessKeyProcessors(access_key_service=service, run=run)
+
+
+@pytest.fixture
+def identifier(tenantry: App, keyring: Keyring) -> AccessKeyIdentifier:
+    """What proves an actor by a key."""
+    tags = {b.action.tag for b in tenantry.wire.bindings if b.action.reads}
+    return AccessKeyIdentifier(
+        database=tenantry.database,
+        access_key_repository=AccessKeyRepository(),
+        keyring=keyring,
+        users=tenantry.user_repository,
+        clock=tenantry.clock,
+        read_tags=frozenset(tags | {"access_key.list"}),
+    )
+
+
+@pytest.fixture
+def identify(identifier: AccessKeyIdentifier) -> Identify:
+    """The actor of a bearer token, asking from home unless told otherwise."""
+
+    async def proved(token: str, origin: Origin = HOME) -> KeyActor:
+        return await identifier.identify_bearer(token, origin)
+
+    return proved
+
+
+@pytest.fixture
+async def amy(tenantry: App, access_keys: AccessKeyProcessors) -> UserData:
+    """A plain user with a main key."""
+    return await make_user(tenantry, "amy")
+
+
+@pytest.fixture
+def keys_of(access_keys: AccessKeyProcessors) -> Keys:
+    """The keys of a user, oldest first."""
+
+    async def keys(user: UserData) -> list[AccessKeyData]:
+        action = ListAccessKeysAction(user=str(user.id), limit=1000)
+        return (await access_keys.list_keys.wait_for_complete(action)).items
+
+    return keys
+
+
+@pytest.fixture
+def issue(access_keys: AccessKeyProcessors) -> Issue:
+    """Issue a key for a user."""
+
+    async def issued(user: UserData, **fields: object) -> IssuedAccessKey:
+        action = IssueAccessKeyAction(user=str(user.id), **fields)  # type: ignore[arg-type]  # each field has a type of its own
+        return await access_keys.issue.wait_for_complete(action)
+
+    return issued
+
+
+@pytest.fixture
+def trail(tenantry: App) -> Trail:
+    """The entries of a tag, newest first."""
+
+    async def entries(tag: str) -> list[AuditEntry]:
+        page = await tenantry.audit.search.wait_for_complete(SearchAuditAction(action=tag))
+        return page.items
+
+    return entries
