@@ -1,5 +1,6 @@
 """What a purge of a user does with vfolders, each step once and again."""
 
+from pathlib import Path
 from uuid import UUID
 
 import asyncpg
@@ -92,9 +93,7 @@ async def test_only_a_superadmin_inherits_across_the_wall_and_the_folder_stays_i
 ) -> None:
     with pytest.raises(StateConflict):
         await hand_over(vfolders, john, stranger)
-    chief = await make_user(
-        tenantry, "chief", role=UserRole.SUPERADMIN, domain_name="elsewhere"
-    )
+    chief = await make_user(tenantry, "chief", role=UserRole.SUPERADMIN, domain_name="elsewhere")
     await hand_over(vfolders, john, chief)
     given = await vfolders.get(shared)
     assert (given.owner, given.tenant_id) == ("chief", john.tenant_id)
@@ -112,10 +111,8 @@ async def test_b17_trash_and_half_deleted_folders_are_deleted_too(
     await owner.execute("update vfolders set status = 'deleting' where id = $1", half.id)
     await owner.execute("update vfolders set status = 'performing' where id = $1", abandoned.id)
     for folder in (ready, abandoned):
-        place = await disk.folder_path(HOST, folder.id)
         for n in range(5):
-            with open(f"{place}/{n}", "w"):  # noqa: ASYNC230, PTH123 - a handful of files
-                pass
+            Path(await disk.folder_path(HOST, folder.id), str(n)).touch()
     told: list[int] = []
 
     async def tell(files: int) -> None:

@@ -28,10 +28,12 @@ HAND_WRITTEN: Final = {
     "version": "version:version",
     "user import": "importing:import_users",
     "user export": "exporting:export_users",
+    "user purge": "purging:purge",
 }
 
 _NOUNS: Final = {
     "user": "People and programs that can log in.",
+    "job": "Work outside the database that is promised, under way or stuck.",
     "audit": "Who did what, when and with which outcome.",
 }
 

@@ -35,6 +35,6 @@ ROUTES = (
     ),
     Route("DELETE", "/users/{user}", DeleteUserAction, "user delete", preset=_BY_NAME),
     Route("POST", "/users/{user}/restore", RestoreUserAction, "user restore", preset=_BY_NAME),
-    Route("POST", "/users/{user}/purge", PurgeUserAction, "user purge", preset=_PURGED),
+    Route("POST", "/users/{user}/purge", PurgeUserAction, preset=_PURGED),
     Route("POST", "/users/{user}/purge/preview", PreviewPurgeAction, preset=_PURGED),
 )
