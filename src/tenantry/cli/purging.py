@@ -1,6 +1,7 @@
 """`tenantry user purge`: look first, be asked, and only then remove for good."""
 
 import click
+import msgspec
 
 from tenantry.cli import session
 from tenantry.cli.invocation import Plain, current
@@ -17,7 +18,14 @@ from tenantry.users.actions import PreviewPurgeAction, PurgeUserAction
 @click.option(
     "--delegate-endpoint-ownership", is_flag=True, help="Take over the user's running services."
 )
-def purge(user: str, **options: bool) -> None:
+def purge(
+    user: str,
+    *,
+    preview: bool,
+    yes: bool,
+    purge_shared_vfolders: bool,
+    delegate_endpoint_ownership: bool,
+) -> None:
     """Remove USER, a username or id, with everything outside that belongs to the user.
 
     Shared vfolders and, if so asked, services go to you. The audit keeps a pseudonym. A purge
@@ -25,10 +33,16 @@ def purge(user: str, **options: bool) -> None:
     """
     from tenantry.cli.output import show_record
 
-    preview, yes = options.pop("preview"), options.pop("yes")
-    if not preview and not yes:
-        planned = session.run(PreviewPurgeAction(user=user, **options)).data
+    wanted = PurgeUserAction(
+        user=user,
+        purge_shared_vfolders=purge_shared_vfolders,
+        delegate_endpoint_ownership=delegate_endpoint_ownership,
+    )
+    plan = PreviewPurgeAction(**msgspec.structs.asdict(wanted))
+    if preview or not yes:
+        planned = session.run(plan).data
         show_record(current(), planned)
+        if preview:
+            return
         click.confirm(f"Remove {planned.username} for good?", abort=True, err=True)
-    action = PreviewPurgeAction if preview else PurgeUserAction
-    show_record(current(), session.run(action(user=user, **options)).data)
+    show_record(current(), session.run(wanted).data)
