@@ -23,6 +23,8 @@ WRITTEN_BY_HAND = {
     "whoami": "whoami",
     "user.change_password": "password",
     "user.import": "user import",
+    "user.purge": "user purge",
+    "user.preview_purge": "user purge",
 }
 
 
@@ -81,14 +83,15 @@ async def test_every_action_has_a_command() -> None:
         if route.command:
             assert route.command not in HAND_WRITTEN
         else:
-            assert WRITTEN_BY_HAND[route.action.tag] in HAND_WRITTEN, route.action.tag
+            assert WRITTEN_BY_HAND.get(route.action.tag) in HAND_WRITTEN, route.action.tag
     commands = [route.command for route in ROUTES if route.command]
     assert len(set(commands)) == len(commands)
 
 
 async def test_every_action_is_in_the_reference(actions: list[type[Action[Any]]]) -> None:
     page = (TESTS.parent / "docs" / "reference" / "actions.md").read_text()
-    assert [action.tag for action in actions if f"`{action.tag}`" not in page] == []
+    told = {line.removeprefix("## ") for line in page.splitlines() if line.startswith("## ")}
+    assert told == {action.tag for action in actions}
 
 
 async def test_every_action_is_tested_in_the_folder_of_its_slice(

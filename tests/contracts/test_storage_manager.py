@@ -1,6 +1,6 @@
 """What every storage manager does: the fake and the one on real directories."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID, uuid4
@@ -24,7 +24,8 @@ class Interrupted(Exception):
 class Bed(Protocol):
     """A storage, and how files get into a folder behind its back."""
 
-    storage: StorageManager
+    @property
+    def storage(self) -> StorageManager: ...
 
     async def fill(self, folder_id: UUID, files: Mapping[str, int]) -> None: ...
 
@@ -50,13 +51,14 @@ class LocalBed:
 
 
 @pytest.fixture(params=["memory", "local"])
-async def bed(request: pytest.FixtureRequest, tmp_path: Path) -> Bed:
+async def bed(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bed]:
     if request.param == "memory":
-        return MemoryBed()
+        yield MemoryBed()
+        return
     local = LocalBed(tmp_path)
     await local.storage.prepare()
-    request.addfinalizer(local.storage.close)
-    return local
+    yield local
+    local.storage.close()
 
 
 @pytest.fixture
@@ -74,7 +76,7 @@ async def folder(bed: Bed) -> UUID:
 
 
 @pytest.fixture
-async def large(bed: Bed) -> Iterator[UUID]:
+async def large(bed: Bed) -> UUID:
     """A folder with so many files that deleting it takes several steps."""
     folder_id = uuid4()
     await bed.storage.create_folder(HOST, folder_id)

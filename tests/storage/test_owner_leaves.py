@@ -111,8 +111,9 @@ async def test_b17_trash_and_half_deleted_folders_are_deleted_too(
     await owner.execute("update vfolders set status = 'deleting' where id = $1", half.id)
     await owner.execute("update vfolders set status = 'performing' where id = $1", abandoned.id)
     for folder in (ready, abandoned):
+        place = Path(await disk.folder_path(HOST, folder.id))
         for n in range(5):
-            Path(await disk.folder_path(HOST, folder.id), str(n)).touch()
+            (place / str(n)).touch()
     told: list[int] = []
 
     async def tell(files: int) -> None:
@@ -140,7 +141,7 @@ async def test_a_folder_that_fails_does_not_keep_the_others_and_is_tried_again(
             raise ConnectionError
         return await delete_folder(host, folder_id)
 
-    memory.delete_folder = refusing  # type: ignore[assignment,method-assign]  # to fail for one
+    memory.delete_folder = refusing  # type: ignore[method-assign]  # to fail for one
     for _ in range(2):
         with pytest.raises(ConnectionError):
             await vfolders.companion.delete_all(john.id)

@@ -17,8 +17,10 @@ from tenantry.storage.actions import (
 from tenantry.storage.companion import VfolderCompanion
 from tenantry.storage.deletion import Deletions
 from tenantry.storage.model import SharePermission, VfolderData
+from tenantry.storage.mounting import FolderPaths
 from tenantry.storage.ports import StorageManager
 from tenantry.storage.processors import VfolderProcessors
+from tenantry.storage.purge import VfolderPurge
 from tenantry.storage.repository import FolderRepository
 from tenantry.storage.service import StorageService
 from tenantry.users.access import BuiltInRoleGuard
@@ -33,8 +35,10 @@ class FakeMounts:
 
     folders: set[UUID] = field(default_factory=set)
 
-    async def mounted(self, tx: Transaction, folder_ids: Collection[UUID]) -> set[UUID]:
-        return self.folders & set(folder_ids)
+    async def mounted_by_others(
+        self, tx: Transaction, folder_ids: Collection[UUID], user_id: UUID
+    ) -> list[UUID]:
+        return [folder_id for folder_id in folder_ids if folder_id in self.folders]
 
 
 class Vfolders:
@@ -62,11 +66,18 @@ class Vfolders:
             cursor_key=b"k" * 32,
             patience=patience,
         )
+        self.paths = FolderPaths(storage_manager=storage, folder_repository=repository)
         self.companion = VfolderCompanion(
             database=app.database,
             folder_repository=repository,
             deletions=self.deletions,
             clock=app.clock,
+        )
+        self.step = VfolderPurge(
+            database=app.database,
+            folder_repository=repository,
+            companion=self.companion,
+            mounts=self.mounts,
         )
         run = Runner(app.action_monitors, BuiltInRoleGuard(), app.clock)
         self.run = VfolderProcessors(storage_service=self.service, run=run)

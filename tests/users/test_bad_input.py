@@ -106,7 +106,17 @@ ADDRESSES: list[Any] = [
     [f"10.0.{i // 256}.{i % 256}" for i in range(257)],
 ]
 CONTAINER_IDS: list[Any] = [-1, 0, 999, 2**31, 2**63, 1000.0, "1000", True]
-GROUP_IDS: list[Any] = [[0], [1000, -1], [2**31], ["1000"], [True], [None], 1000, "1000", [1000] * 65]
+GROUP_IDS: list[Any] = [
+    [0],
+    [1000, -1],
+    [2**31],
+    ["1000"],
+    [True],
+    [None],
+    1000,
+    "1000",
+    [1000] * 65,
+]
 ATTRIBUTES: list[Any] = [
     {"": 1},
     {"a b": 1},
@@ -166,7 +176,9 @@ async def refused(app: App, action: Any, field: str) -> str | None:
     try:
         await app.run(action)
     except InvalidInput as error:
-        named = {violation.field.partition(".")[0].partition("[")[0] for violation in error.violations}
+        named = {
+            violation.field.partition(".")[0].partition("[")[0] for violation in error.violations
+        }
         return None if named == {field} else f"named {named}"
     except Exception as error:
         return f"raised {error!r}"

@@ -240,7 +240,14 @@ async def test_a_password_against_the_policy_is_refused_and_not_repeated(
 
 @pytest.mark.parametrize(
     "password",
-    ["correct horse battery staple", " " * 12, "x" * 128, "𝄞" * 128, "pass\0word with nul", "é" * 12],
+    [
+        "correct horse battery staple",
+        " " * 12,
+        "x" * 128,
+        "𝄞" * 128,
+        "pass\0word with nul",
+        "é" * 12,
+    ],
     ids=["words", "spaces", "longest", "four-bytes", "nul", "accents"],
 )
 async def test_any_long_enough_password_without_a_composition_rule_is_taken(

@@ -80,9 +80,7 @@ async def test_without_a_login_nobody_is_shown(tenantry: App, john: UserData) ->
         await get(tenantry, "john")
 
 
-async def test_only_what_fails_leaves_an_entry(
-    tenantry: App, john: UserData, trail: Trail
-) -> None:
+async def test_only_what_fails_leaves_an_entry(tenantry: App, john: UserData, trail: Trail) -> None:
     await get(tenantry, "john")
     assert await trail("user.get") == []
     with pytest.raises(UserNotFound):

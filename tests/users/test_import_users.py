@@ -186,9 +186,7 @@ async def test_the_same_rows_at_once_make_each_user_once(
     tenantry: App, owner: asyncpg.Connection
 ) -> None:
     rows = [{"username": f"u{i:03}", "email": f"u{i}@example.com"} for i in range(100)]
-    forward, backward = await asyncio.gather(
-        load(tenantry, *rows), load(tenantry, *reversed(rows))
-    )
+    forward, backward = await asyncio.gather(load(tenantry, *rows), load(tenantry, *reversed(rows)))
     assert await owner.fetchval("select count(*) from users where username ~ '^u'") == 100
     outcomes = [{name: outcome for name, outcome, _ in told(r)} for r in (forward, backward)]
     for row in rows:

@@ -112,9 +112,7 @@ async def test_two_that_go_at_once_leave_one(
         assert len(await active(owner, role)) == 1
 
 
-async def test_ten_that_go_at_once_leave_one(
-    tenantry: App, owner: asyncpg.Connection
-) -> None:
+async def test_ten_that_go_at_once_leave_one(tenantry: App, owner: asyncpg.Connection) -> None:
     names = [f"admin{i}" for i in range(10)]
     for name in names:
         await make_user(tenantry, name, role=UserRole.ADMIN, password=None)

@@ -43,9 +43,7 @@ def modifier(**values: Any) -> UserModifier:
 async def modify(
     app: App, user: str, *, version: int | None = None, force: bool = False, **values: Any
 ) -> UserData:
-    action = ModifyUserAction(
-        user=user, modifier=modifier(**values), version=version, force=force
-    )
+    action = ModifyUserAction(user=user, modifier=modifier(**values), version=version, force=force)
     return (await app.users.modify_user.wait_for_complete(action)).data
 
 
@@ -254,9 +252,7 @@ async def test_a_user_does_not_see_anybody_else_to_change(
         await modify(tenantry, admin.username, full_name="X")
 
 
-async def test_a_monitor_changes_nothing(
-    tenantry: App, john: UserData, monitor: UserData
-) -> None:
+async def test_a_monitor_changes_nothing(tenantry: App, john: UserData, monitor: UserData) -> None:
     with acting_as(monitor):
         for name in ("john", monitor.username):
             with pytest.raises(PermissionError):
@@ -375,9 +371,7 @@ async def test_a_stale_version_is_refused_with_the_present_one(
     assert (await get(tenantry, "john")).full_name == "First"
 
 
-async def test_no_acknowledged_change_with_a_version_is_lost(
-    tenantry: App, john: UserData
-) -> None:
+async def test_no_acknowledged_change_with_a_version_is_lost(tenantry: App, john: UserData) -> None:
     async def append(mark: int) -> int:
         for _ in range(100):
             user = await get(tenantry, "john")
@@ -397,9 +391,7 @@ async def test_no_acknowledged_change_with_a_version_is_lost(
     assert stored.version == john.version + 20
 
 
-async def test_of_twenty_with_the_same_version_one_is_stored(
-    tenantry: App, john: UserData
-) -> None:
+async def test_of_twenty_with_the_same_version_one_is_stored(tenantry: App, john: UserData) -> None:
     attempts = [
         modify(tenantry, "john", version=john.version, full_name=f"Name {i}") for i in range(20)
     ]

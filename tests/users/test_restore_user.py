@@ -38,15 +38,11 @@ async def test_a_restored_user_is_active_and_can_log_in_again(
     restored = await restore(tenantry, "john")
     assert (restored.status, restored.deleted_at) == (UserStatus.ACTIVE, None)
     assert restored.id == john.id
-    login = await tenantry.auth.authenticate.wait_for_complete(
-        AuthenticateAction("john", PASSWORD)
-    )
+    login = await tenantry.auth.authenticate.wait_for_complete(AuthenticateAction("john", PASSWORD))
     assert login.success is True
 
 
-@pytest.mark.parametrize(
-    "status", [UserStatus.ACTIVE, UserStatus.INACTIVE, UserStatus.SUSPENDED]
-)
+@pytest.mark.parametrize("status", [UserStatus.ACTIVE, UserStatus.INACTIVE, UserStatus.SUSPENDED])
 async def test_only_a_deleted_user_can_be_restored(tenantry: App, status: UserStatus) -> None:
     await make_user(tenantry, "ada", status=status)
     with pytest.raises(StateConflict):

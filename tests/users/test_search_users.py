@@ -32,7 +32,10 @@ CASES: dict[str, tuple[Any, Any]] = {
     "description": ("first mate", "captain"),
     "department": ("Bridge", "Cargo"),
     "phone": ("+1 555 0100", "+1 555 0199"),
-    "attributes": ({"ship": "Serenity", "tags": ["veteran"]}, {"ship": "Serenity", "tags": ["boss"]}),
+    "attributes": (
+        {"ship": "Serenity", "tags": ["veteran"]},
+        {"ship": "Serenity", "tags": ["boss"]},
+    ),
     "domain_name": ("Other", "default"),
     "role": (UserRole.MONITOR, UserRole.USER),
     "status": (UserStatus.ACTIVE, UserStatus.SUSPENDED),

@@ -15,7 +15,9 @@ from tenantry.users.model import UserCreator, UserData
 pytestmark = pytest.mark.anyio
 
 PARALLEL = 50
-FULL_WIDTH = {ord(c): ord(c) + 0xFEE0 for c in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+FULL_WIDTH = {
+    ord(c): ord(c) + 0xFEE0 for c in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+}
 
 
 async def create_all(app: App, creators: list[UserCreator]) -> list[Any]:

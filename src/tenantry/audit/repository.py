@@ -45,8 +45,11 @@ class AuditRepository:
 CONDITIONS = {
     "tenant": "tenant_id = {0}",
     "self": "(target_id = {0} or actor_id = {0})",
+    # A run that was denied or failed before it found the user knows the name only.
     "user": "(target_id in (select id from users where username_key = {0})"
-    " or actor_id in (select id from users where username_key = {0}))",
+    " or actor_id in (select id from users where username_key = {0})"
+    " or target_id is null and target in"
+    " (select username from users where username_key = {0} union all select {0}))",
     "actor": "actor_id in (select id from users where username_key = {0})",
     "action": "action = {0}",
     "outcome": "outcome = {0}",

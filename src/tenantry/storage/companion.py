@@ -3,14 +3,14 @@
 For code of the house only: nobody's permission is asked here.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 from tenantry.errors import StateConflict, TenantryError, VfolderConflict
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Database, Transaction
 from tenantry.storage.deletion import Deletions
-from tenantry.storage.model import Handed, Removed, Vfolder, VfolderData, VfolderStatus
+from tenantry.storage.model import Handed, Removed, VfolderData, VfolderStatus
 from tenantry.storage.names import free_name
 from tenantry.storage.ports import Progress
 from tenantry.storage.repository import FolderRepository
@@ -63,7 +63,8 @@ class VfolderCompanion:
             name = free_name(folder.data.name, folder.id, taken)
             if name is None:
                 raise VfolderConflict(field="name")
-            await self._folders.give(tx, folder.id, to_user, name, self._clock.now())
+            now = self._clock.now()
+            await self._folders.give(tx, folder.id, to_user, name, now, leaver_id=from_user)
             taken.add(fold(name))
             handed.append(Handed(folder.id, folder.data.name, name))
         return handed
@@ -74,7 +75,8 @@ class VfolderCompanion:
         One that fails does not keep the others; in the end the first failure is raised.
         """
         async with self._database.transaction() as tx:
-            folders = [await self._doom(tx, f) for f in await self._folders.lock_owned(tx, user_id)]
+            folders = await self._folders.lock_owned(tx, user_id)
+            await self._folders.doom_all(tx, user_id, self._clock.now())
         failures: list[TenantryError] = []
         files = 0
         for folder in folders:
@@ -95,8 +97,10 @@ class VfolderCompanion:
             raise StateConflict("The user still owns vfolders.", field="user")
         await self._folders.forget(tx, user_id)
 
-    async def welcome(self, tx: Transaction, user: UserData, creator: UserCreator) -> None:
-        """A new user has no folders."""
+    async def welcome(
+        self, tx: Transaction, newcomers: Sequence[tuple[UserData, UserCreator]]
+    ) -> None:
+        """New users have no folders."""
 
     async def follow(
         self, tx: Transaction, before: UserData, after: UserData, modifier: UserModifier
@@ -104,12 +108,6 @@ class VfolderCompanion:
         """Take the folders along to another tenant; shares across the wall end."""
         if before.tenant_id != after.tenant_id:
             await self._folders.move_tenant(tx, after.id, after.tenant_id)
-
-    async def _doom(self, tx: Transaction, folder: Vfolder) -> Vfolder:
-        states = folder.data.status, VfolderStatus.DELETING
-        if folder.data.status is not VfolderStatus.DELETING:
-            await self._folders.set_status(tx, folder.id, *states, self._clock.now())
-        return folder
 
 
 def _beyond(before: int, progress: Progress | None) -> Callable[[int], Awaitable[None]] | None:

@@ -106,21 +106,20 @@ class Holder:
             raise StateConflict(message, field=field, maximum=self.max_vfolder_count)
 
 
-class Mount(Record, frozen=True):
-    """A folder that a user may mount, and how."""
-
-    id: UUID
-    name: str
-    host: str
-    permission: SharePermission
-
-
 class Handed(Record, frozen=True):
     """A folder that went to another user, under its old name or a new one."""
 
     id: UUID
     old_name: str
     name: str
+
+
+class LeftFolder(Record, frozen=True):
+    """A folder that a leaver left behind: handed over, or else deleted."""
+
+    id: UUID
+    name: str
+    handed_over: bool
 
 
 class Removed(Record, frozen=True):

@@ -1,6 +1,6 @@
 """What the slices need of a storage: named folders below roots, and nothing about disks."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -63,5 +63,7 @@ class StorageManager(Protocol):
 class Mounts(Protocol):
     """What the vfolders need of the compute sessions: which folders are in use."""
 
-    async def mounted(self, tx: Transaction, folder_ids: Collection[UUID]) -> set[UUID]:
-        """Those of the folders that a pending, running or ending compute session mounts."""
+    async def mounted_by_others(
+        self, tx: Transaction, folder_ids: Collection[UUID], user_id: UUID
+    ) -> Sequence[object]:
+        """The live sessions, but for this user's, that mount one of the folders."""

@@ -104,12 +104,26 @@ SET_STATUS_INFO = Statement(
 )
 GIVE = Statement(
     "vfolders.give",
-    "Make somebody else the owner.",
+    "Make somebody else the owner, and remember who left it behind.",
     """
     update vfolders set owner_id = $2, name = $3, name_key = $4, changed_at = $5,
-        version = version + 1
+        leaver_id = $6, version = version + 1
     where id = $1
     """,
+)
+DOOM_ALL = Statement(
+    "vfolders.doom_all",
+    "Mark all that a leaver owns as to be deleted.",
+    """
+    update vfolders set status = 'deleting', changed_at = $2, leaver_id = owner_id,
+        version = version + 1
+    where owner_id = $1 and status <> 'gone'
+    """,
+)
+LEFT_BY = Statement(
+    "vfolders.left_by",
+    "What the purge of a user has handed over or deleted.",
+    "select id, name, owner_id from vfolders where leaver_id = $1 order by name_key, id",
 )
 MOVE_TENANT = Statement(
     "vfolders.move_tenant",
@@ -150,12 +164,10 @@ MOUNTABLE = Statement(
     "vfolders.mountable",
     "Which of these folders a user may mount; kept from being deleted in the meantime.",
     """
-    select v.id, v.name, v.host,
-        case when v.owner_id = $1 then 'rw' else s.permission end as permission
-    from vfolders v
-        left join vfolder_shares s on s.vfolder_id = v.id and s.user_id = $1
-    where v.id = any($2::uuid[]) and v.status = 'ready'
-        and (v.owner_id = $1 or s.user_id is not null)
+    select v.id, v.host from vfolders v
+    where v.id = any($2::uuid[]) and v.status = 'ready' and (v.owner_id = $1 or exists (
+        select from vfolder_shares s where s.vfolder_id = v.id and s.user_id = $1
+    ))
     order by v.id for share of v
     """,
 )

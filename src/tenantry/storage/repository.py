@@ -11,7 +11,7 @@ from tenantry.kernel.transaction import ConstraintViolation, Row, Transaction
 from tenantry.storage import queries
 from tenantry.storage.model import (
     Holder,
-    Mount,
+    LeftFolder,
     SharePermission,
     Vfolder,
     VfolderData,
@@ -130,11 +130,27 @@ class FolderRepository:
         await tx.execute(queries.SET_STATUS_INFO, folder_id, info)
 
     async def give(
-        self, tx: Transaction, folder_id: UUID, to: UUID, name: str, now: datetime
+        self,
+        tx: Transaction,
+        folder_id: UUID,
+        to: UUID,
+        name: str,
+        now: datetime,
+        *,
+        leaver_id: UUID | None = None,
     ) -> None:
         """Make another user the owner; what was shared with that user is now owned."""
-        await tx.execute(queries.GIVE, folder_id, to, name, fold(name), now)
+        await tx.execute(queries.GIVE, folder_id, to, name, fold(name), now, leaver_id)
         await tx.execute(queries.UNSHARE, folder_id, to)
+
+    async def doom_all(self, tx: Transaction, leaver_id: UUID, now: datetime) -> None:
+        """Mark all that a user owns as to be deleted."""
+        await tx.execute(queries.DOOM_ALL, leaver_id, now)
+
+    async def left_by(self, tx: Transaction, leaver_id: UUID) -> list[LeftFolder]:
+        """What became of a user's folders in a purge, until the user is forgotten."""
+        rows = await tx.fetch(queries.LEFT_BY, leaver_id)
+        return [LeftFolder(row["id"], row["name"], row["owner_id"] != leaver_id) for row in rows]
 
     async def move_tenant(self, tx: Transaction, owner_id: UUID, tenant_id: UUID) -> None:
         """Take a user's folders along to another tenant; no share goes across the wall."""
@@ -165,18 +181,10 @@ class FolderRepository:
 
     async def mountable(
         self, tx: Transaction, user_id: UUID, folder_ids: Collection[UUID]
-    ) -> dict[UUID, Mount]:
-        """Those of the folders that the user may mount, locked against deletion."""
+    ) -> dict[UUID, str]:
+        """The hosts of those folders that the user may mount, locked against deletion."""
         rows = await tx.fetch(queries.MOUNTABLE, user_id, list(folder_ids))
-        return {
-            row["id"]: Mount(
-                id=row["id"],
-                name=row["name"],
-                host=row["host"],
-                permission=SharePermission(row["permission"]),
-            )
-            for row in rows
-        }
+        return {row["id"]: row["host"] for row in rows}
 
 
 def _folder(row: Row) -> Vfolder:

@@ -4,7 +4,7 @@ What touches the storage is marked in a transaction, done after its commit, and 
 done. So a crash in between leaves a record that says what is to be done once more.
 """
 
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,6 @@ from tenantry.errors import (
     TenantryError,
     UserNotFound,
     VfolderConflict,
-    VfolderNotFound,
 )
 from tenantry.kernel.action import Note, Outcome, current_actor
 from tenantry.kernel.clock import Clock, uuid7
@@ -39,7 +38,7 @@ from tenantry.storage.actions import (
     VfolderUsageResult,
 )
 from tenantry.storage.deletion import Deletions, answering
-from tenantry.storage.model import Mount, Vfolder, VfolderData, VfolderStatus, meant
+from tenantry.storage.model import Vfolder, VfolderData, VfolderStatus, meant
 from tenantry.storage.names import folder_name, free_name, lookup_key
 from tenantry.storage.ports import Mounts, StorageManager
 from tenantry.storage.repository import FolderRepository
@@ -47,6 +46,7 @@ from tenantry.storage.sight import by_owner, find, in_sight, tenant_in_sight, vi
 from tenantry.users.model import UserStatus
 from tenantry.users.names import Unfit
 
+NOBODY = UUID(int=0)
 _STALE = timedelta(minutes=1)
 """How long a folder may be performing before another process takes it for abandoned."""
 
@@ -156,7 +156,7 @@ class StorageService:
             guest = await self._folders.lock_holder(
                 tx, action.user, tenant_id=tenant_id, field="user"
             )
-            if guest.status is UserStatus.DELETED:
+            if guest.status in (UserStatus.DELETED, UserStatus.PURGING):
                 raise UserNotFound(field="user")
             if guest.id == folder.data.owner_id:
                 message = "is the owner, who needs no share"
@@ -214,7 +214,7 @@ class StorageService:
             require_may_change(current_actor(), folder)
             folder.require_status(VfolderStatus.READY, VfolderStatus.TRASH)
             if folder.data.status is VfolderStatus.READY:
-                if await self._mounts.mounted(tx, [folder.id]):
+                if await self._mounts.mounted_by_others(tx, [folder.id], NOBODY):
                     message = "A compute session mounts the vfolder; end it first."
                     raise StateConflict(message, field="folder")
                 folder = await self._mark(tx, folder, VfolderStatus.TRASH)
@@ -248,20 +248,6 @@ class StorageService:
                 tx.note(_note(folder, {}))
         self._deletions.start(folder)
         return _seen(folder)
-
-    async def mountable(
-        self, tx: Transaction, user_id: UUID, folder_ids: Collection[UUID]
-    ) -> list[Mount]:
-        """The folders as this user may mount them; VfolderNotFound unless all can be mounted.
-
-        Until the end of the transaction none of them can be deleted.
-        """
-        found = await self._folders.mountable(tx, user_id, folder_ids)
-        for folder_id in folder_ids:
-            if folder_id not in found:
-                message = f"There is no vfolder {folder_id} that can be mounted."
-                raise VfolderNotFound(message, field="folders")
-        return [found[folder_id] for folder_id in folder_ids]
 
     async def resume_deletions(self) -> int:
         """Finish what dead processes left: deletions, and folders half made or half restored.

@@ -15,8 +15,8 @@ BIN = 900
 BINS = 30 * 24 * 4
 """Of a month: thirty days, up to and including the bin that is under way."""
 
-SPARSE = 300.0
-"""Readings further apart than this make what falls on either side of an edge an estimate."""
+SPARSE = 60.0
+"""Seconds; where no reading is as close to an edge as this, what falls before it is an estimate."""
 
 
 class Measure(TypedDict):
@@ -76,6 +76,12 @@ class Span:
     ended: float | None
     readings: tuple[Reading, ...] = ()
     estimated: bool = False
+
+    def reaches(self, at: float) -> bool:
+        """Whether its use up to then is known, or it had ended by then."""
+        if self.ended is not None and self.ended <= at:
+            return True
+        return bool(self.readings) and self.readings[-1].at >= at
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +191,14 @@ def marks_between(session_id: UUID, earlier: Reading, later: Reading) -> list[Ma
         return []
     edges = range(bin_of(earlier.at) + BIN, bin_of(later.at) + BIN, BIN)
     pair = (earlier, later)
-    sparse = later.at - earlier.at > SPARSE
     return [
-        Mark(session_id, edge - BIN, total_at(pair, edge), sparse)
+        Mark(
+            session_id,
+            edge - BIN,
+            total_at(pair, edge),
+            estimated=min(edge - earlier.at, later.at - edge) > SPARSE,
+        )
         for edge in edges[-BINS:]
-        if edge > earlier.at
     ]
 
 

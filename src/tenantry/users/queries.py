@@ -187,8 +187,8 @@ def page_statement(
     if after is not None:
         value = after[0] if column == "username_key" else datetime.fromisoformat(after[0])
         question.start(f"(u.{column}, u.id) {comparison} ({{}}, {{}})", value, UUID(after[1]))
-    for clause, value in _conditions(wanted):
-        question.ask(clause, value)
+    for clause, asked in _conditions(wanted):
+        question.ask(clause, asked)
     by = _Sorted(column, direction, question.place(limit))
     by_content = wanted.text is not None or bool(wanted.attributes)
     sql = _found_then_sorted(question, by) if by_content else _in_order(question, by)

@@ -156,6 +156,9 @@ TABLES = (
     "create index audit_entries_time on audit_entries (at, id)",
     "create index audit_entries_target on audit_entries (target_id, at, id)",
     "create index audit_entries_actor on audit_entries (actor_id, at, id)",
+    """
+    create index audit_entries_named on audit_entries (target, at, id) where target_id is null
+    """,
     "create index audit_entries_action on audit_entries (action, at, id)",
 )
 

@@ -12,6 +12,7 @@ STATEMENTS: tuple[str, ...] = (
         tenant_id uuid not null constraint vfolders_tenant_fkey references tenants,
         owner_id uuid not null constraint vfolders_owner_fkey references users,
         creator_id uuid,
+        leaver_id uuid,
         name text not null check (octet_length(name) between 1 and 255),
         name_key text not null check (octet_length(name_key) between 1 and 1024),
         host text not null check (octet_length(host) between 1 and 63),
@@ -24,6 +25,7 @@ STATEMENTS: tuple[str, ...] = (
         version bigint not null default 1
     )
     """,
+    "create index vfolders_leaver on vfolders (leaver_id) where leaver_id is not null",
     """
     create unique index vfolders_owner_name_key on vfolders (owner_id, name_key)
         where status in ('performing', 'ready', 'trash')

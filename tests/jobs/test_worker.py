@@ -1,0 +1,162 @@
+"""Jobs are promised in a commit and then done, once, whatever happens in between."""
+
+import asyncio
+from uuid import UUID, uuid4
+
+import pytest
+
+from tenantry.app import App
+from tenantry.errors import JobNotFound, StateConflict
+from tenantry.jobs.actions import GetJobAction, ListJobsAction, RetryJobAction
+from tenantry.jobs.model import MAX_ATTEMPTS, JobState
+from tenantry.jobs.worker import Handler, Progress, Receipt
+from tenantry.kernel.action import Actor, ActorKind, acting_as
+from tenantry.testing.clock import ShiftedClock
+from tenantry.users.model import UserData
+
+pytestmark = pytest.mark.anyio
+
+
+async def promise(tenantry: App, tenant_id: UUID | None = None) -> UUID:
+    async with tenantry.database.transaction() as tx:
+        return await tenantry.job_service.promise(
+            tx, "test", tenant_id=tenant_id or uuid4(), subject_id=uuid4(), payload={"n": 1}
+        )
+
+
+def worker(tenantry: App, handler: Handler) -> "asyncio.Future[bool]":
+    return asyncio.ensure_future(tenantry.job_service.worker({"test": handler}).run_next())
+
+
+async def test_a_job_is_done_once_and_leaves_a_receipt(tenantry: App) -> None:
+    job_id = await promise(tenantry)
+    seen: list[UUID] = []
+
+    async def handle(progress: Progress) -> Receipt:
+        seen.append(progress.job.id)
+        return {"made": progress.job.payload["n"]}
+
+    assert await worker(tenantry, handle)
+    assert not await worker(tenantry, handle)
+    job = (await tenantry.jobs.get_job.wait_for_complete(GetJobAction(job_id))).data
+    assert (seen, job.state, job.receipt) == ([job_id], JobState.DONE, {"made": 1})
+
+
+async def test_a_promise_that_is_rolled_back_is_none(tenantry: App) -> None:
+    async def promise_and_fail() -> None:
+        async with tenantry.database.transaction() as tx:
+            await tenantry.job_service.promise(
+                tx, "test", tenant_id=uuid4(), subject_id=uuid4(), payload={}
+            )
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await promise_and_fail()
+    page = await tenantry.jobs.list_jobs.wait_for_complete(ListJobsAction())
+    assert page.items == []
+
+
+async def test_two_workers_never_have_one_job_at_once(tenantry: App) -> None:
+    await promise(tenantry)
+    running = 0
+    most = 0
+
+    async def handle(progress: Progress) -> Receipt:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.2)
+        running -= 1
+        return {}
+
+    outcomes = await asyncio.gather(*(worker(tenantry, handle) for _ in range(5)))
+    assert (sorted(outcomes), most) == ([False] * 4 + [True], 1)
+
+
+async def test_a_job_whose_worker_has_died_is_taken_over_and_goes_on_where_it_was(
+    tenantry: App, clock: ShiftedClock
+) -> None:
+    await promise(tenantry)
+    parts: list[str] = []
+
+    async def handle(progress: Progress) -> Receipt:
+        for part in ("first", "second"):
+            if part not in progress.done:
+                parts.append(part)
+                await progress.note(part, outcome=True)
+                if len(parts) == 1:
+                    raise asyncio.CancelledError  # as when the process ends
+        return {}
+
+    with pytest.raises(asyncio.CancelledError):
+        await worker(tenantry, handle)
+    assert not await worker(tenantry, handle)
+    clock.advance(minutes=3)
+    assert await worker(tenantry, handle)
+    assert parts == ["first", "second"]
+
+
+async def test_a_job_that_keeps_failing_is_tried_later_and_then_waits_for_help(
+    tenantry: App, clock: ShiftedClock
+) -> None:
+    job_id = await promise(tenantry)
+
+    async def handle(progress: Progress) -> Receipt:
+        raise StateConflict("The agent does not answer.")
+
+    for _ in range(MAX_ATTEMPTS):
+        assert await worker(tenantry, handle)
+        assert not await worker(tenantry, handle)
+        clock.advance(minutes=6)
+    job = (await tenantry.jobs.get_job.wait_for_complete(GetJobAction(job_id))).data
+    assert (job.state, job.error) == (JobState.STUCK, "The agent does not answer.")
+    retried = await tenantry.jobs.retry_job.wait_for_complete(RetryJobAction(job_id))
+    assert retried.data.state is JobState.PENDING
+    assert await worker(tenantry, handle)
+
+
+async def test_a_job_that_is_done_cannot_be_retried(tenantry: App) -> None:
+    job_id = await promise(tenantry)
+
+    async def handle(progress: Progress) -> Receipt:
+        return {}
+
+    await worker(tenantry, handle)
+    with pytest.raises(StateConflict):
+        await tenantry.jobs.retry_job.wait_for_complete(RetryJobAction(job_id))
+
+
+async def test_another_tenants_job_does_not_exist(tenantry: App, admin: UserData) -> None:
+    job_id = await promise(tenantry)
+    own_id = await promise(tenantry, admin.tenant_id)
+    with acting_as(admin):
+        with pytest.raises(JobNotFound):
+            await tenantry.jobs.get_job.wait_for_complete(GetJobAction(job_id))
+        with pytest.raises(JobNotFound):
+            await tenantry.jobs.retry_job.wait_for_complete(RetryJobAction(job_id))
+        page = await tenantry.jobs.list_jobs.wait_for_complete(ListJobsAction())
+    assert [job.id for job in page.items] == [own_id]
+
+
+async def test_jobs_are_listed_newest_first_page_by_page(tenantry: App) -> None:
+    ids = [await promise(tenantry) for _ in range(5)]
+    seen: list[UUID] = []
+    cursor = None
+    while True:
+        page = await tenantry.jobs.list_jobs.wait_for_complete(
+            ListJobsAction(limit=2, cursor=cursor)
+        )
+        seen += [job.id for job in page.items]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert sorted(seen) == sorted(ids)
+    assert len(seen) == 5
+
+
+async def test_a_plain_user_sees_no_jobs(tenantry: App, john: UserData) -> None:
+    with acting_as(john), pytest.raises(PermissionError):
+        await tenantry.jobs.list_jobs.wait_for_complete(ListJobsAction())
+    anybody = Actor(ActorKind.ANONYMOUS, "anonymous")
+    with acting_as(anybody), pytest.raises(Exception, match="session"):
+        await tenantry.jobs.list_jobs.wait_for_complete(ListJobsAction())
