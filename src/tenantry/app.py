@@ -8,9 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import anyio.to_thread
 from prometheus_client import CollectorRegistry
 
 from tenantry import bootstrap
@@ -19,8 +18,8 @@ from tenantry.adapters.log import LogMonitor
 from tenantry.adapters.postgres.database import APPLICATION, PostgresDatabase, open_pool
 from tenantry.adapters.postgres.embedded import EmbeddedPostgres
 from tenantry.adapters.postgres.migrate import migrate as migrate_database
-from tenantry.adapters.process import EmbeddedServer
 from tenantry.adapters.prometheus import MetricsMonitor
+from tenantry.adapters.supervisor import kept_running
 from tenantry.adapters.valkey import EmbeddedValkey, ValkeyConnection, available
 from tenantry.audit.processors import AuditProcessors
 from tenantry.audit.recorder import AuditMonitor, AuditRecorder
@@ -53,8 +52,6 @@ from tenantry.users.repository import UserRepository
 from tenantry.users.service import UserService
 
 logger = logging.getLogger(__name__)
-
-ServerT = TypeVar("ServerT", bound=EmbeddedServer)
 
 OWNER, DATABASE = "tenantry_owner", "postgres"
 
@@ -239,7 +236,7 @@ async def migrate(settings: Settings) -> str:
     async with AsyncExitStack() as stack:
         if settings.database_url:
             return await migrate_database(settings.migration_database_url or settings.database_url)
-        postgres = await _started(stack, _embedded_postgres(settings))
+        postgres = await stack.enter_async_context(kept_running(_embedded_postgres(settings)))
         return await migrate_database(postgres.dsn(OWNER, DATABASE))
 
 
@@ -252,7 +249,7 @@ async def _database(stack: AsyncExitStack, settings: Settings) -> str:
     if settings.database_url:
         await migrate_database(settings.migration_database_url or settings.database_url)
         return settings.database_url
-    postgres = await _started(stack, _embedded_postgres(settings))
+    postgres = await stack.enter_async_context(kept_running(_embedded_postgres(settings)))
     await migrate_database(postgres.dsn(OWNER, DATABASE))
     return postgres.dsn(APPLICATION, DATABASE)
 
@@ -260,19 +257,13 @@ async def _database(stack: AsyncExitStack, settings: Settings) -> str:
 async def _valkey(stack: AsyncExitStack, settings: Settings) -> ValkeyConnection | None:
     url = settings.valkey_url
     if url is None and available():
-        url = (await _started(stack, EmbeddedValkey(settings.data_dir / "valkey"))).url
+        server = EmbeddedValkey(settings.data_dir / "valkey")
+        url = (await stack.enter_async_context(kept_running(server))).url
     if url is None:
         return None
     connection = ValkeyConnection.connect(url)
     stack.push_async_callback(connection.close)
     return connection
-
-
-async def _started(stack: AsyncExitStack, server: ServerT) -> ServerT:
-    """Start a server in a thread, because that blocks, and stop it in the end."""
-    await anyio.to_thread.run_sync(server.start)
-    stack.push_async_callback(anyio.to_thread.run_sync, server.stop)
-    return server
 
 
 async def _close(pool: Any) -> None:  # Any: asyncpg's pool

@@ -25,7 +25,8 @@ select 'column', c.relname, a.attnum::text, a.attname, format_type(a.atttypid, a
 from pg_attribute a join pg_class c on c.oid = a.attrelid
 left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
 where c.relnamespace = 'public'::regnamespace and a.attnum > 0 and c.relkind in ('r', 'p')
-union all select 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid), '', '', ''
+union all select 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid),
+    '', '', ''
 from pg_constraint where connamespace = 'public'::regnamespace
 union all select 'index', tablename, indexname, indexdef, '', '', ''
 from pg_indexes where schemaname = 'public'
@@ -38,7 +39,8 @@ union all select 'table', relname, relkind::text, relpersistence::text, relrowse
 from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'S')
 union all select 'grant', table_name, column_name, grantee, privilege_type, '', ''
 from information_schema.column_privileges where table_schema = 'public'
-union all select 'policy', tablename, policyname, cmd, coalesce(qual, ''), coalesce(with_check, ''), ''
+union all select 'policy', tablename, policyname, cmd, coalesce(qual, ''),
+    coalesce(with_check, ''), ''
 from pg_policies
 union all select 'extension', extname, '', '', '', '', '' from pg_extension
 order by 1, 2, 3, 4, 5, 6, 7

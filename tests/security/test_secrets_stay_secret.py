@@ -75,9 +75,9 @@ class Witness:
 
 async def story(witness: Witness) -> None:
     run = witness.run
-    ada = {"username": "ada", "email": "ada@example.com"}
-    await run(CreateUserAction(input=UserCreator(password=FIRST, **ada)))
-    await run(CreateUserAction(input=UserCreator(password=FIRST, **ada)))
+    ada = UserCreator(username="ada", email="ada@example.com", password=FIRST)
+    await run(CreateUserAction(input=ada))
+    await run(CreateUserAction(input=ada))
     await run(CreateUserAction(input=UserCreator(username=FIRST[:12], password=FIRST[:12])))
     await run(CreateUserAction(input=UserCreator(username="b", password_hash=FOREIGN + "x")))
     await run(ImportUsersAction(users=[UserCreator(username="bob", password_hash=FOREIGN)]))

@@ -86,15 +86,9 @@ def test_an_ended_session_does_not_hold() -> None:
     assert not replace(SESSION, ended_at=NOW).holds_at(NOW, POLICY)
 
 
-@given(
-    st.datetimes(
-        min_value=datetime(1970, 1, 2),
-        max_value=datetime(9998, 1, 1),
-        timezones=st.just(UTC),
-    )
-)
-def test_an_id_holds_its_moment_to_the_millisecond(at: datetime) -> None:
+@given(st.integers(min_value=0, max_value=253_000_000_000_000_000))
+def test_an_id_holds_its_moment_to_the_millisecond(microseconds: int) -> None:
+    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
     identifier = uuid7(at)
     assert identifier.version == 7
     assert timedelta(0) <= at - moment_of(identifier) < timedelta(milliseconds=1)
-    assert moment_of(identifier) == moment_of(UUID(str(identifier)))

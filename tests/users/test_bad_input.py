@@ -30,6 +30,7 @@ pytestmark = pytest.mark.anyio
 UNTYPED: list[Any] = [5, 5.5, True, b"bytes", ["list"], {"$ne": None}, object()]
 UNSTORABLE = ["a\0b", "a\ud800b", "\udfff"]
 MEGABYTE = 2**20
+NAIVE = datetime.now(UTC).replace(tzinfo=None)
 
 USERNAMES: dict[str, list[Any]] = {
     "reserved": (
@@ -285,14 +286,15 @@ async def test_a_user_is_named_in_one_way_and_by_text(
     tenantry: App, john: UserData, kind: type[OnUser[Any]]
 ) -> None:
     change = {"modifier": UserModifier(full_name=TriState.update("X"))}
-    rest = change if kind is ModifyUserAction else {}
-    for given, field in (
+    rest: dict[str, Any] = change if kind is ModifyUserAction else {}
+    ways: list[tuple[dict[str, Any], str]] = [
         ({}, "user"),
         ({"user": "john", "email": "john@example.com"}, "user"),
         *(({"user": bad}, "user") for bad in [*UNTYPED, *UNSTORABLE, "x" * MEGABYTE]),
         *(({"email": bad}, "email") for bad in [*UNTYPED, *UNSTORABLE, "x" * MEGABYTE]),
-    ):
-        assert await refused(tenantry, kind(**given, **rest), field) is None, given
+    ]
+    for given, field in ways:
+        assert await refused(tenantry, kind(**{**given, **rest}), field) is None, given
 
 
 async def test_a_name_that_nobody_can_have_is_simply_not_found(tenantry: App) -> None:
@@ -318,13 +320,14 @@ async def test_pages_are_asked_for_within_limits(tenantry: App, kind: Any) -> No
 async def test_a_search_for_what_cannot_be_is_refused(tenantry: App, field: str) -> None:
     declared = UserFilter.__annotations__[field]
     samples: list[Any] = [object(), b"x", ["list"], "\0", "\ud800", "x" * MEGABYTE]
-    samples += {
+    own: dict[str, list[Any]] = {
         "attributes": [{"a": "\0"}, {"a b": 1}, "text", 5],
         "container_uid": [-1, 2**31, 2**63, True],
         "container_main_gid": [-1, 2**31, 2**63, True],
-    }.get(field, [])
+    }
+    samples += own.get(field, [])
     if "Moment" in str(declared) or "datetime" in str(declared):
-        samples += [datetime(2026, 1, 1), datetime(1, 1, 1, tzinfo=UTC), 0, "2026-01-01"]
+        samples += [NAIVE, datetime(1, 1, 1, tzinfo=UTC), 0, "2026-01-01"]
     for sample in samples:
         action = SearchUsersAction(filter=UserFilter(**{field: sample}))
         assert await refused(tenantry, action, field) is None, repr(sample)[:60]

@@ -103,7 +103,8 @@ async def test_null_clears_a_field(tenantry: App, field: str) -> None:
         return
     filled = {**CHANGES, "role": UserRole.USER, "status": UserStatus.ACTIVE}
     await make_user(tenantry, **{**filled, "username": "ada"})
-    assert getattr(await modify(tenantry, "ada", **{field: None}), field) is None
+    null: dict[str, Any] = {field: None}
+    assert getattr(await modify(tenantry, "ada", **null), field) is None
 
 
 async def test_without_a_word_on_it_the_status_stays(tenantry: App) -> None:

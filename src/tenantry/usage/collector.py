@@ -7,7 +7,7 @@ a reading is kept once, a bin is closed in one transaction by whoever holds its 
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -160,9 +160,9 @@ class UsageCollector:
             spans = await known_spans(
                 tx, self._usage, self._live, since=start, until=end, scope=Scope()
             )
-            carried = [_mark(span, start) for span in spans if not span.reaches(end)]
-            users, tenants = _sums(spans, start, {mark.session_id for mark in carried})
-            await self._usage.add_marks(tx, carried)
+            marks = [_mark(span, end) for span in spans if span.needs_reading(end)]
+            users, tenants = _sums(spans, start)
+            await self._usage.add_marks(tx, marks)
             await self._usage.add_user_bins(tx, start, users)
             await self._usage.add_tenant_bins(tx, start, tenants)
             await self._usage.move_progress(tx, end)
@@ -177,26 +177,22 @@ class UsageCollector:
         self.state = replace(self.state, closed_until=end, gaps=self.state.gaps + gap)
 
 
-def _mark(span: Span, start: int) -> Mark:
-    """The reading at the end of a bin as far as it is known."""
-    edge = start + BIN
+def _mark(span: Span, edge: int) -> Mark:
+    """The reading at the end of a bin as far as it is known; the next bin starts from it."""
     found = total_at(span.readings, edge)
     reading = Reading(edge, found.read, found.write, found.disk)
-    return Mark(span.id, start, reading, estimated=True)
+    return Mark(span.id, edge - BIN, reading, estimated=not span.reaches(edge))
 
 
 def _sums(
-    spans: Iterable[Span], start: int, guessed: Set[UUID]
+    spans: Iterable[Span], start: int
 ) -> tuple[dict[tuple[UUID, UUID], Use], dict[UUID, Use]]:
-    """What a bin came to, by tenant and user, and by tenant; everybody under the id of zeros.
-
-    The readings of the sessions in ``guessed`` do not reach the end of the bin.
-    """
+    """What a bin came to, by tenant and user, and by tenant; everybody under the id of zeros."""
     bins = range(start, start + BIN, BIN)
     by_user: dict[tuple[UUID, UUID], list[Use]] = defaultdict(list)
     by_tenant: dict[UUID, list[Use]] = defaultdict(list)
     for span in spans:
-        known = replace(span, estimated=span.estimated or span.id in guessed)
+        known = replace(span, estimated=span.estimated or not span.reaches(start + BIN))
         for _, use in uses(known, bins, start + BIN):
             by_user[span.tenant_id, span.user_id].append(use)
             by_tenant[span.tenant_id].append(use)

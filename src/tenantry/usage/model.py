@@ -83,6 +83,11 @@ class Span:
             return True
         return bool(self.readings) and self.readings[-1].at >= at
 
+    def needs_reading(self, edge: int) -> bool:
+        """Whether it goes on after this edge, and no reading of the very edge is known."""
+        goes_on = self.ended is None or self.ended > edge
+        return goes_on and all(reading.at != edge for reading in self.readings)
+
 
 @dataclass(frozen=True, slots=True)
 class Use:

@@ -106,6 +106,9 @@ class PostgresTransaction:
 
     async def commit(self) -> None:
         """Run what was left for later, and make all of it last."""
+        if self.connection.is_closed():
+            # Nothing was asked of it, so nothing is unknown: the transaction was undone.
+            raise ConnectionError
         if not self._begun:
             with translated(), _unknown():
                 await self._run_later()
