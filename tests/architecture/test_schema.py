@@ -81,7 +81,8 @@ async def test_the_application_owns_nothing_and_is_nothing_special(
     assert role is not None
     assert not any(role.values())
     owned = await owner.fetchval(
-        "select count(*) from pg_shdepend where deptype = 'o' and refobjid = 'tenantry_app'::regrole"
+        "select count(*) from pg_shdepend"
+        " where deptype = 'o' and refobjid = 'tenantry_app'::regrole"
     )
     assert owned == 0
     member = "select count(*) from pg_auth_members where member = 'tenantry_app'::regrole"
@@ -120,7 +121,8 @@ async def test_the_application_owns_nothing_and_is_nothing_special(
         "alter role tenantry_app superuser",
         "alter system set fsync = off",
         "create index mine on users (phone)",
-        "create trigger t before update on users execute function suppress_redundant_updates_trigger()",
+        "create trigger mine before update on users"
+        " execute function suppress_redundant_updates_trigger()",
         "comment on table users is 'mine'",
     ],
 )

@@ -21,6 +21,7 @@ from tenantry.users.model import UserData, UserModifier, UserRole
 
 pytestmark = pytest.mark.anyio
 
+NAIVE = datetime.now(UTC).replace(tzinfo=None)
 HERE = Origin(face="http", address="203.0.113.7", user_agent="test/1", request_id="r-1")
 
 
@@ -214,7 +215,7 @@ async def test_without_a_login_nothing_is_shown_and_that_is_an_entry(tenantry: A
         *((name, [5, "\0", "\ud800", "x" * 10_000]) for name in ("user", "actor", "action")),
         ("address", [5, "\0", ["x"]]),
         ("outcome", ["won", 5]),
-        ("since", ["2026-01-01", 0, datetime(2026, 1, 1), datetime(1, 1, 1, tzinfo=UTC)]),
+        ("since", ["2026-01-01", 0, NAIVE, datetime(1, 1, 1, tzinfo=UTC)]),
         ("until", [datetime(9999, 12, 31, tzinfo=UTC) + timedelta(hours=1)]),
         ("limit", [0, -1, 1001, "5", True]),
         ("cursor", [5, "", "\0"]),

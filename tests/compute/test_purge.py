@@ -3,13 +3,16 @@
 from uuid import uuid4
 
 import asyncpg
+import msgspec
 import pytest
 
 from tenantry.app import App
 from tenantry.compute.model import SessionKind
+from tenantry.compute.purge import ComputePurge
 from tenantry.errors import ConnectionError, UserPurgeFailure
 from tenantry.testing.users import make_user
 from tenantry.users.model import UserData
+from tenantry.users.purging import PurgeOrder
 
 from .conftest import AGENT, Compute
 
@@ -99,3 +102,33 @@ async def test_services_are_deleted_once_they_have_ended(
         async with tenantry.database.transaction() as tx:
             assert await compute.service.delete_services(tx, john.id) == expected
     assert await statuses(owner, john) == []
+
+
+async def test_a_purge_says_what_it_hands_over_and_removes_also_when_repeated(
+    tenantry: App, compute: Compute, john: UserData, admin: UserData, owner: asyncpg.Connection
+) -> None:
+    step = ComputePurge(
+        database=tenantry.database,
+        compute_repository=compute.repository,
+        compute_service=compute.service,
+    )
+    service = await compute.run(user="john", kind=SessionKind.SERVICE, name="api")
+    await compute.run(user="john")
+    order = PurgeOrder(
+        user_id=john.id,
+        tenant_id=john.tenant_id,
+        receiver_id=admin.id,
+        purge_shared_vfolders=False,
+        delegate_endpoint_ownership=True,
+    )
+    expected = {"handed_over": [str(service.id)], "removed": 1}
+    async with tenantry.database.autocommit() as tx:
+        assert await step.plan(tx, order) == expected
+        with pytest.raises(UserPurgeFailure):
+            await step.plan(tx, msgspec.structs.replace(order, receiver_id=None))
+    for _ in range(2):
+        assert await step.perform(order) == expected
+    async with tenantry.database.transaction() as tx:
+        await step.forget(tx, john.id)
+    assert await statuses(owner, john) == []
+    assert compute.agents.running() == {service.id}

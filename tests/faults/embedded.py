@@ -3,14 +3,12 @@
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tenantry.adapters.postgres.embedded import EmbeddedPostgres
 from tenantry.adapters.process import processes_in
-from tenantry.adapters.supervisor import kept_running
-from tenantry.adapters.valkey import EmbeddedValkey
 from tenantry.app import App, open_app
 from tenantry.kernel.modifier import TriState
 from tenantry.settings import Settings
@@ -21,11 +19,10 @@ from tenantry.users.model import UserCreator, UserModifier
 
 @dataclass(frozen=True)
 class Embedded:
-    """An app and the servers below it."""
+    """An app and the server below it."""
 
     app: App
     postgres: EmbeddedPostgres
-    valkey: EmbeddedValkey
 
     async def create(self, name: str) -> int:
         """Make a user; its version."""
@@ -41,7 +38,8 @@ class Embedded:
     def kill_postgres(self) -> None:
         """End every process of the server at once, as a power cut would."""
         for pid in processes_in(self.postgres.cluster, "postgres"):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def settings_in(folder: Path) -> Settings:
@@ -57,11 +55,7 @@ def settings_in(folder: Path) -> Settings:
 
 @asynccontextmanager
 async def embedded(folder: Path) -> AsyncIterator[Embedded]:
-    """The system in this folder, its servers brought back when they die."""
-    postgres = EmbeddedPostgres(folder / "postgres")
-    async with (
-        kept_running(postgres),
-        kept_running(EmbeddedValkey(folder / "valkey")) as valkey,
-        open_app(settings_in(folder)) as app,
-    ):
-        yield Embedded(app, postgres, valkey)
+    """The system in this folder, with a hand on the server that it started."""
+    async with open_app(settings_in(folder)) as app:
+        with EmbeddedPostgres(folder / "postgres") as postgres:
+            yield Embedded(app, postgres)

@@ -21,6 +21,7 @@ class FaultyRelay:
         self.cut_after: bytes | None = None
         self.port = 0
         self._target = target
+        self._lines: list[_Line] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -41,10 +42,12 @@ class FaultyRelay:
 
     async def _end(self) -> None:
         self._server.close()
-        running = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        self.mode = "pass"
+        for line in self._lines:
+            line.cut()
+        running = asyncio.all_tasks() - {asyncio.current_task()}
+        if running:
+            await asyncio.wait(running, timeout=5)
 
     async def _relay(self, inward: asyncio.StreamReader, outward: asyncio.StreamWriter) -> None:
         if self.mode == "refuse":
@@ -52,10 +55,9 @@ class FaultyRelay:
             return
         reader, writer = await asyncio.open_unix_connection(str(self._target))
         line = _Line(self, outward, writer)
-        try:
-            await asyncio.gather(line.questions(inward), line.answers(reader))
-        finally:
-            line.cut()
+        self._lines.append(line)
+        await asyncio.gather(line.questions(inward), line.answers(reader))
+        line.cut()
 
 
 class _Line:
@@ -85,7 +87,7 @@ class _Line:
     ) -> None:
         with suppress(OSError):
             while data := await reader.read(65536):
-                while self._relay.mode == "swallow":
+                while self._relay.mode == "swallow":  # noqa: ASYNC110 - set by another thread
                     await asyncio.sleep(0.02)
                 if from_client and self._relay.cut_after and self._relay.cut_after in data:
                     self._cut_next = True

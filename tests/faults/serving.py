@@ -58,7 +58,7 @@ class Serving:
         (self.data / "connection.json").unlink(missing_ok=True)
         began = time.monotonic()
         with (self.folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = subprocess.Popen(  # noqa: ASYNC220 - it only starts here
                 self.command, env=environ, stdout=log, stderr=log, cwd=self.folder
             )
         async with httpx2.AsyncClient(trust_env=False) as client:

@@ -92,10 +92,14 @@ async def test_a_statement_that_takes_forever_is_given_up(hurried: App, john: Us
 async def test_a_transaction_left_open_loses_its_locks(
     hurried: App, tenantry: App, john: UserData
 ) -> None:
-    lock = Statement("test.lock", "Lock a row.", LOCK)
-    with pytest.raises(ConnectionError, match="reached"):
+    async def hold() -> None:
         async with hurried.database.transaction() as tx:
-            await tx.execute(lock, "john")
+            await tx.execute(Statement("test.lock", "Lock a row.", LOCK), "john")
             await asyncio.sleep(2.0)
-            changed = await tenantry.users.modify_user.wait_for_complete(describe("john"))
-            assert changed.data.version == 2
+
+    holding = asyncio.create_task(hold())
+    await asyncio.sleep(1.7)
+    changed = await tenantry.users.modify_user.wait_for_complete(describe("john"))
+    assert changed.data.version == 2
+    with pytest.raises(ConnectionError, match="reached"):
+        await holding

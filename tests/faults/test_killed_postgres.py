@@ -10,7 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tenantry.adapters.process import is_running
+from tenantry.adapters.process import is_running, wait_until
 from tenantry.auth.actions import AuthenticateAction
 from tenantry.errors import ConnectionError
 from tenantry.kernel.action import Origin
@@ -92,9 +92,8 @@ async def test_after_a_fast_restart_stale_connections_are_replaced(system: Embed
     assert all(await asyncio.gather(*(get() for _ in range(4 * size))))
     pid = system.postgres.pid
     os.kill(pid, signal.SIGINT)
-    while is_running(pid):
-        await asyncio.sleep(0.01)
-    system.postgres.start()
+    assert await asyncio.to_thread(wait_until, lambda: not is_running(pid), 10)
+    await asyncio.to_thread(system.postgres.start)
     answered = [await get() for _ in range(4 * size)]
     assert answered.count(False) <= size
     assert all(answered[size:])

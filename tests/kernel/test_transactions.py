@@ -155,11 +155,14 @@ async def test_effects_do_not_run_when_the_change_is_undone(tenantry: App) -> No
     async def effect() -> None:
         ran.append("effect")
 
-    with pytest.raises(ZeroDivisionError):
+    async def fail() -> None:
         async with tenantry.database.transaction() as tx:
             await tx.execute(ADD, "extra")
             tx.after_commit(effect)
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
     assert ran == []
     assert not await there(tenantry)
 
@@ -167,21 +170,21 @@ async def test_effects_do_not_run_when_the_change_is_undone(tenantry: App) -> No
 async def test_what_is_left_for_later_is_part_of_the_change(
     tenantry: App, owner: asyncpg.Connection
 ) -> None:
-    async with tenantry.database.transaction() as tx:
-        tx.later(ADD, "one")
-        tx.later(ADD, "two")
-        tx.note(Note("both"))
+    async def add(*names: str, error: Exception | None = None) -> None:
+        async with tenantry.database.transaction() as tx:
+            for name in names:
+                tx.later(ADD, name)
+            if error is not None:
+                raise error
+
+    await add("one", "two")
     assert await there(tenantry, "one")
     assert await there(tenantry, "two")
     with pytest.raises(ConstraintViolation):
-        async with tenantry.database.transaction() as tx:
-            tx.later(ADD, "three")
-            tx.later(ADD, "one")
+        await add("three", "one")
     assert not await there(tenantry, "three")
     with pytest.raises(ZeroDivisionError):
-        async with tenantry.database.transaction() as tx:
-            tx.later(ADD, "four")
-            raise ZeroDivisionError
+        await add("four", error=ZeroDivisionError())
     assert not await there(tenantry, "four")
 
 
@@ -291,24 +294,30 @@ async def test_a_statement_that_takes_too_long_is_given_up(
 async def test_a_row_that_somebody_holds_is_waited_for_only_so_long(
     tenantry: App, owner: asyncpg.Connection
 ) -> None:
+    async def touch() -> None:
+        async with tenantry.database.transaction() as tx:
+            await tx.execute(Statement("test.limit", "Soon.", "set local lock_timeout = 50"))
+            await tx.execute(TOUCH, "default")
+
     async with owner.transaction():
         await owner.execute("select from resource_policies where name = 'default' for update")
         with pytest.raises(ConnectionError, match="too long"):
-            async with tenantry.database.transaction() as tx:
-                limit = Statement("test.limit", "Soon.", "set local lock_timeout = 50")
-                await tx.execute(limit)
-                await tx.execute(TOUCH, "default")
+            await touch()
 
 
 async def test_a_lost_connection_is_an_error_of_ours_and_the_next_one_works(
     tenantry: App, owner: asyncpg.Connection
 ) -> None:
     me = Statement("test.pid", "Which process.", "select pg_backend_pid()")
-    with pytest.raises(ConnectionError):
+
+    async def lose() -> None:
         async with tenantry.database.transaction() as tx:
             await tx.execute(ADD, "extra")
-            await owner.execute("select pg_terminate_backend($1)", await tx.fetchval(me))
+            await owner.execute("select pg_terminate_backend($1, 5000)", await tx.fetchval(me))
             await tx.fetchval(THERE, "extra")
+
+    with pytest.raises(ConnectionError):
+        await lose()
     assert not await there(tenantry)
     action = CreateUserAction(input=UserCreator(username="after"))
     assert (await tenantry.users.create_user.wait_for_complete(action)).success

@@ -121,8 +121,8 @@ async def test_an_empty_or_wrong_modifier_changes_nothing(
     resources: ResourceProcessors, modifier: ResourcePolicyModifier, field: str
 ) -> None:
     made = await create(resources, "policy")
+    action = ModifyResourcePolicyAction("policy", modifier)
     with pytest.raises(InvalidInput) as refused:
-        action = ModifyResourcePolicyAction("policy", modifier)
         await resources.modify_resource_policy.wait_for_complete(action)
     assert refused.value.field == field
     found = await resources.get_resource_policy.wait_for_complete(GetResourcePolicyAction("policy"))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry.kernel.clock import random_secret, uuid7
+from tenantry.kernel.clock import uuid7
 from tenantry.sessions.model import (
     PREFIX,
     TOKEN_LENGTH,
@@ -56,12 +56,6 @@ def test_a_token_has_one_spelling_only() -> None:
     assert SessionToken.parse(text[:-1] + "B") is None
 
 
-def test_secrets_are_long_and_never_the_same() -> None:
-    made = {random_secret() for _ in range(1000)}
-    assert len(made) == 1000
-    assert {len(secret) for secret in made} == {32}
-
-
 @pytest.mark.parametrize(
     ("after", "holds"),
     [
@@ -86,7 +80,7 @@ def test_an_ended_session_does_not_hold() -> None:
     assert not replace(SESSION, ended_at=NOW).holds_at(NOW, POLICY)
 
 
-@given(st.integers(min_value=0, max_value=253_000_000_000_000_000))
+@given(st.integers(min_value=0, max_value=10**16))
 def test_an_id_holds_its_moment_to_the_millisecond(microseconds: int) -> None:
     at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
     identifier = uuid7(at)

@@ -1,8 +1,9 @@
 """The last thirty days of a user, of a tenant and of everybody."""
 
 from collections import Counter
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 
 from tenantry.app import App
@@ -10,8 +11,9 @@ from tenantry.errors import NotAuthenticated, PermissionError, UserNotFound
 from tenantry.kernel.action import ANONYMOUS, Actor, acting_as
 from tenantry.kernel.clock import uuid7
 from tenantry.testing.users import make_user
-from tenantry.usage.actions import UserMonthStatsAction
+from tenantry.usage.actions import AdminMonthStatsAction, UserMonthStatsAction
 from tenantry.usage.model import BIN, BINS
+from tenantry.usage.purge import UsagePurge
 from tenantry.users.model import UserData, UserRole
 
 from .conftest import Usage
@@ -121,7 +123,7 @@ async def test_bug_12_valkey_is_asked_once_however_many_sessions_there_are(
 ) -> None:
     for _ in range(20):
         await usage.session(john, -5 * BIN)
-    await usage.collect(0)
+    await usage.collect(30)
     usage.valkey.calls = 0
     await usage.of(john)
     assert usage.valkey.calls == 1
@@ -159,7 +161,7 @@ async def test_the_sum_over_users_is_the_administrators_figure(
         for name in MEASURES:
             total: Counter[int] = Counter()
             for result in users:
-                total.update(usage.values(result, name))  # type: ignore[arg-type]  # floats add up
+                total.update(usage.values(result, name))
             assert dict(total) == pytest.approx(usage.values(everybody, name))
         await usage.collect(61)  # and once more when the bins are closed
 
@@ -204,7 +206,7 @@ async def test_who_may_see_whose_figures(
         await usage.of(john)
 
 
-@pytest.mark.parametrize("name", ["nobody", str(uuid4()), "x@example.com", ""])
+@pytest.mark.parametrize("name", ["nobody", str(UUID(int=7)), "x@example.com", ""])
 async def test_an_unknown_user_is_not_found(usage: Usage, name: str) -> None:
     with pytest.raises(UserNotFound):
         await usage.processors.user_month_stats.wait_for_complete(UserMonthStatsAction(name))
@@ -216,6 +218,19 @@ async def test_a_user_is_found_by_name_too(usage: Usage, john: UserData) -> None
     assert result.success
 
 
+async def test_looking_at_figures_is_not_audited_and_being_refused_is(
+    usage: Usage, john: UserData, owner: asyncpg.Connection
+) -> None:
+    with acting_as(john):
+        await usage.of(john)
+        with pytest.raises(PermissionError):
+            await usage.processors.admin_month_stats.wait_for_complete(AdminMonthStatsAction())
+    rows = await owner.fetch(
+        "select action, outcome from audit_entries where action like '%month_stats'"
+    )
+    assert [tuple(row) for row in rows] == [("tenant.month_stats", "denied")]
+
+
 async def test_what_a_purged_user_used_stays_in_the_sums_of_nobody(
     usage: Usage, tenantry: App, john: UserData
 ) -> None:
@@ -225,8 +240,9 @@ async def test_what_a_purged_user_used_stays_in_the_sums_of_nobody(
     await usage.collect(61)
     before = await usage.of_all()
     for user in (john, jane, john):
+        step = UsagePurge(usage_service=usage.service)
         async with tenantry.database.transaction() as tx:
-            await usage.service.forget(tx, user.id)
+            await step.forget(tx, user.id)
     assert (await usage.of_all()).stats == before.stats
     assert usage.values(await usage.of(john), "num_sessions") == {}
     rows = await usage.owner.fetch("select user_id, num_sessions from usage_bins")

@@ -124,3 +124,13 @@ async def test_ten_that_go_at_once_leave_one(tenantry: App, owner: asyncpg.Conne
     refused = [result for result in results if isinstance(result, LastAdministrator)]
     assert len(refused) == 1
     assert len(await active(owner, UserRole.ADMIN)) == 1
+
+
+async def test_users_being_added_to_the_tenant_do_not_hold_a_demotion_up(
+    tenantry: App, admin: UserData, owner: asyncpg.Connection
+) -> None:
+    await make_user(tenantry, "second", role=UserRole.ADMIN)
+    async with owner.transaction():
+        # What a foreign key takes while a row that refers to the tenant is not committed yet.
+        await owner.execute("select from tenants where name = 'default' for key share")
+        await demote(tenantry, admin.username)

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from tenantry.audit.repository import AuditRepository
+from tenantry.errors import ConnectionError
 from tenantry.kernel.action import Action, Note, Outcome, Run
 from tenantry.kernel.clock import Clock, uuid7
 from tenantry.kernel.monitor import RunResult
@@ -55,6 +56,8 @@ class AuditMonitor:
     async def done(self, action: Action[Any], run: Run, result: RunResult) -> None:
         if run.recorded or result.status is Outcome.SUCCEEDED:
             return
+        if result.error_code == ConnectionError.code:
+            return  # the log has it; who was refused must not wait for the same database again
         note = Note(target=action.target(), outcome=result.status, reason=result.error_code)
         async with self._database.autocommit() as tx:
             self._recorder.record(tx, run, [note])

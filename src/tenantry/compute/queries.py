@@ -36,7 +36,7 @@ LOCK_OWNER = {
     # Stronger than a share: it also makes two creations of the same user count one by one.
     by: Statement(
         f"{owner.name}_locked",
-        "A user in sight, who stays as he is, purge included, until the session is written.",
+        "A user in sight, whom nobody changes or purges until the session is written.",
         f"{owner.sql} for no key update of u",
     )
     for by, owner in OWNER.items()
@@ -211,12 +211,35 @@ MOUNTED_BY_OTHERS = Statement(
 )
 DELEGATE_SERVICES = Statement(
     "compute.delegate_services",
-    "Live services get another owner.",
+    "Live services get another owner, and it is noted from whom.",
     f"""
-    update compute_sessions s set user_id = u.id, tenant_id = u.tenant_id
+    update compute_sessions s
+    set user_id = u.id, tenant_id = u.tenant_id, status_info = 'delegated-by-' || s.user_id
     from users u
     where u.id = $2 and s.user_id = $1 and s.kind = 'service' and s.status in {LIVE}
     """,
+)
+DELEGATED = Statement(
+    "compute.delegated",
+    "The services that a user has from another.",
+    """
+    select id from compute_sessions
+    where user_id = $2 and kind = 'service' and status_info = 'delegated-by-' || $1::uuid
+    order by id
+    """,
+)
+LIVE_SERVICES = Statement(
+    "compute.live_services",
+    "The live services of a user.",
+    f"""
+    select id from compute_sessions where user_id = $1 and kind = 'service' and status in {LIVE}
+    order by id
+    """,
+)
+COUNT = Statement(
+    "compute.count",
+    "How many sessions a user has, ended ones included.",
+    "select count(*) from compute_sessions where user_id = $1",
 )
 DELETE_SERVICES = Statement(
     "compute.delete_services",

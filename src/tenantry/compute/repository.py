@@ -63,7 +63,7 @@ class ComputeRepository:
         return await self._owner(tx, queries.OWNER, key, scope)
 
     async def lock_owner(self, tx: Transaction, key: UserKey, scope: Scope) -> Owner:
-        """Like ``owner``, and nobody changes or purges him until the transaction ends."""
+        """Like ``owner``, and nobody changes or purges that user until the transaction ends."""
         return await self._owner(tx, queries.LOCK_OWNER, key, scope)
 
     async def _owner(
@@ -172,6 +172,18 @@ class ComputeRepository:
     async def delegate_services(self, tx: Transaction, from_user: UUID, to_user: UUID) -> int:
         """Give live services to another user; how many there were."""
         return await tx.execute(queries.DELEGATE_SERVICES, from_user, to_user)
+
+    async def delegated(self, tx: Transaction, from_user: UUID, to_user: UUID) -> list[UUID]:
+        """The services that one user has from another."""
+        return [row["id"] for row in await tx.fetch(queries.DELEGATED, from_user, to_user)]
+
+    async def live_services(self, tx: Transaction, user_id: UUID) -> list[UUID]:
+        """The live services of a user."""
+        return [row["id"] for row in await tx.fetch(queries.LIVE_SERVICES, user_id)]
+
+    async def count(self, tx: Transaction, user_id: UUID) -> int:
+        """How many sessions a user has, ended ones included."""
+        return int(await tx.fetchval(queries.COUNT, user_id))
 
     async def delete_services(self, tx: Transaction, user_id: UUID) -> int:
         """Remove a user's services that have ended; how many there were."""

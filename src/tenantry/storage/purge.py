@@ -71,7 +71,7 @@ def _required_heir(owned: Iterable[VfolderData], order: PurgeOrder) -> set[UUID]
 
 def _outcome(folders: Iterable[LeftFolder]) -> Outcome:
     outcome: Outcome = {"handed_over": [], "deleted": []}
-    for folder in folders:
+    for folder in sorted(folders, key=lambda folder: (folder.name, folder.id)):
         place = "handed_over" if folder.handed_over else "deleted"
         outcome[place].append({"id": str(folder.id), "name": folder.name})
     return outcome

@@ -18,6 +18,7 @@ from tenantry.kernel.transaction import Database
 from tenantry.usage.live import LiveSamples, reading_of
 from tenantry.usage.model import (
     BIN,
+    BINS,
     Mark,
     Reading,
     Span,
@@ -116,12 +117,12 @@ class UsageCollector:
             await self._live.put(samples)
         return len(samples)
 
-    async def close_due(self) -> int:
-        """Close all bins that are due, the oldest first; how many this worker closed."""
-        closed = 0
-        while await self._close_next():
-            closed += 1
-        return closed
+    async def close_due(self, most: int = BINS) -> int:
+        """Close bins that are due, the oldest first; how many this worker closed."""
+        for closed in range(most):
+            if not await self._close_next():
+                return closed
+        return most
 
     async def _keep_marks(self, samples: Sequence[Sample]) -> None:
         earlier = await self._live.readings([sample.id for sample in samples])

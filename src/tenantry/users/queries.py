@@ -98,7 +98,7 @@ LOCK_INSTALLATION = Statement(
 LOCK_TENANT = Statement(
     "users.lock_tenant",
     "Let one transaction at a time reduce the admins of a tenant.",
-    "select from tenants where id = $1 for update",
+    "select from tenants where id = $1 for no key update",
 )
 OTHERS_WITH_ROLE = Statement(
     "users.others_with_role",

@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
-from tenantry.adapters.postgres.transaction import PostgresTransaction, translated
+from tenantry.adapters.postgres.transaction import GIVEN_UP, PostgresTransaction
 from tenantry.errors import ConfigurationError, ConnectionError
 from tenantry.kernel.action import Note, Outcome, Run, current_run
 from tenantry.kernel.transaction import Statement, Transaction
@@ -132,8 +132,13 @@ class PostgresDatabase:
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise ConnectionError from error
         try:
-            with translated():
-                yield connection
+            yield connection
+        except ConnectionError as error:
+            if not isinstance(error.__cause__, GIVEN_UP):
+                # Its state is anybody's guess: the pool makes a new one in its place.
+                with suppress(asyncpg.InterfaceError):
+                    connection.terminate()
+            raise
         finally:
             await self._give_back(connection)
 

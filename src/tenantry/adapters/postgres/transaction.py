@@ -16,6 +16,9 @@ from tenantry.errors import (
 from tenantry.kernel.action import Note
 from tenantry.kernel.transaction import ConstraintViolation, Row, Statement
 
+GIVEN_UP = (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError)
+"""The server gave up a statement, and the connection is as good as before."""
+
 _PLACE = re.compile(r"\$([0-9]+)")
 
 
@@ -32,7 +35,7 @@ def translated() -> Iterator[None]:
             raise ConfigurationError(message) from error
         name = error.constraint_name or error.column_name or ""
         raise ConstraintViolation(name) from error
-    except (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError, TimeoutError) as error:
+    except (*GIVEN_UP, TimeoutError) as error:
         raise ConnectionError("The database took too long; try again shortly.") from error
     except (
         asyncpg.PostgresConnectionError,
@@ -40,6 +43,7 @@ def translated() -> Iterator[None]:
         asyncpg.InsufficientResourcesError,
         asyncpg.IdleInTransactionSessionTimeoutError,
         asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
         OSError,
     ) as error:
         if isinstance(error, TenantryError):
@@ -106,7 +110,7 @@ class PostgresTransaction:
 
     async def commit(self) -> None:
         """Run what was left for later, and make all of it last."""
-        if self.connection.is_closed():
+        if self._is_gone():
             # Nothing was asked of it, so nothing is unknown: the transaction was undone.
             raise ConnectionError
         if not self._begun:
@@ -121,9 +125,15 @@ class PostgresTransaction:
 
     async def roll_back(self) -> None:
         """Undo all of it; a connection that is gone has done so by itself."""
-        if self._begun and not self.connection.is_closed():
+        if self._begun and not self._is_gone():
             with translated():
                 await self._ending().rollback()
+
+    def _is_gone(self) -> bool:
+        try:
+            return bool(self.connection.is_closed())
+        except asyncpg.InterfaceError:
+            return True  # the pool has taken it back since it broke
 
     async def _begin(self) -> None:
         if self._transaction is not None and not self._begun:
@@ -153,6 +163,7 @@ def _unknown() -> Iterator[None]:
         asyncpg.AdminShutdownError,
         asyncpg.CrashShutdownError,
         asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
         OSError,
         TimeoutError,
     ) as error:

@@ -1,0 +1,119 @@
+"""The second factor put together with the login's own counter, sessions and hashes."""
+
+from base64 import b32decode
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import pytest
+
+from tenantry.adapters.cipher import KEY_BYTES, Cipher
+from tenantry.app import App
+from tenantry.audit.actions import SearchAuditAction
+from tenantry.audit.model import AuditEntry
+from tenantry.kernel.action import acting_as
+from tenantry.kernel.processor import Runner
+from tenantry.second_factor.actions import EnrolSecondFactorAction, ProveSecondFactorAction
+from tenantry.second_factor.codes import STEP_SECONDS, code_at, step_at
+from tenantry.second_factor.companion import SecondFactorCompanion
+from tenantry.second_factor.processors import SecondFactorProcessors
+from tenantry.second_factor.repository import SecondFactorRepository
+from tenantry.second_factor.service import SecondFactorService
+from tenantry.second_factor.verifier import CodeVerifier
+from tenantry.testing.clock import ShiftedClock
+from tenantry.testing.users import PASSWORD, make_user
+from tenantry.users.access import BuiltInRoleGuard
+from tenantry.users.model import UserData
+
+Trail = Callable[[str], Awaitable[list[AuditEntry]]]
+
+
+@dataclass(frozen=True)
+class Device:
+    """What its user holds: an authenticator app with the secret, and recovery codes on paper."""
+
+    user: UserData
+    secret: bytes
+    recovery_codes: list[str]
+    clock: ShiftedClock
+
+    def code(self, steps: int = 0) -> str:
+        """The code of this moment, or of so many steps later."""
+        return code_at(self.secret, step_at(self.clock.now()) + steps)
+
+
+@pytest.fixture
+def clock() -> ShiftedClock:
+    """A clock in the middle of a time step, so that no test crosses into the next one."""
+    clock = ShiftedClock()
+    into_step = clock.now().timestamp() % STEP_SECONDS
+    clock.advance(seconds=STEP_SECONDS / 2 - into_step)
+    return clock
+
+
+@pytest.fixture
+def verifier(tenantry: App) -> CodeVerifier:
+    return CodeVerifier(
+        database=tenantry.database,
+        second_factor_repository=SecondFactorRepository(),
+        cipher=Cipher([b"1" * KEY_BYTES]),
+        clock=tenantry.clock,
+    )
+
+
+@pytest.fixture
+def service(tenantry: App, verifier: CodeVerifier) -> SecondFactorService:
+    companion = SecondFactorCompanion(second_factor_repository=SecondFactorRepository())
+    known = tenantry.user_service._companions
+    others = [c for c in known if not isinstance(c, SecondFactorCompanion)]
+    tenantry.user_service._companions = (companion, *others)
+    auth = tenantry.auth_service
+    return SecondFactorService(
+        database=tenantry.database,
+        second_factor_repository=SecondFactorRepository(),
+        verifier=verifier,
+        users=tenantry.user_repository,
+        lockout_service=auth._lockout,
+        session_service=auth._sessions,
+        hasher=auth._hasher,
+        clock=tenantry.clock,
+    )
+
+
+@pytest.fixture
+def second_factor(tenantry: App, service: SecondFactorService) -> SecondFactorProcessors:
+    """The processors of the second factor."""
+    run = Runner(tenantry.action_monitors, BuiltInRoleGuard(), tenantry.clock)
+    return SecondFactorProcessors(second_factor_service=service, run=run)
+
+
+async def enrol(second_factor: SecondFactorProcessors, user: UserData) -> bytes:
+    """Begin with a second factor as this user; the secret."""
+    with acting_as(user):
+        action = EnrolSecondFactorAction(PASSWORD)
+        enrolled = await second_factor.enrol.wait_for_complete(action)
+    return b32decode(enrolled.secret)
+
+
+@pytest.fixture
+async def device(
+    tenantry: App, second_factor: SecondFactorProcessors, clock: ShiftedClock
+) -> Device:
+    """A user with an active second factor, whose first code was used a minute ago."""
+    user = await make_user(tenantry, "amy")
+    secret = await enrol(second_factor, user)
+    action = ProveSecondFactorAction(code_at(secret, step_at(clock.now())))
+    with acting_as(user):
+        proven = await second_factor.prove.wait_for_complete(action)
+    clock.advance(minutes=1)
+    return Device(user, secret, list(proven.recovery_codes), clock)
+
+
+@pytest.fixture
+def trail(tenantry: App) -> Trail:
+    """The entries of a tag, newest first."""
+
+    async def entries(tag: str) -> list[AuditEntry]:
+        page = await tenantry.audit.search.wait_for_complete(SearchAuditAction(action=tag))
+        return page.items
+
+    return entries
