@@ -4,69 +4,110 @@ import argparse
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-import uvloop
 from rich.console import Console
 
-from bench import list_page, login_overhead, substring_search, user_lookup
+from bench import (
+    csv_import,
+    http_get,
+    list_page,
+    login_overhead,
+    start_up,
+    substring_search,
+    user_lookup,
+)
 from bench.rounds import Effort, Result
 from bench.tables import show
 from bench.world import World, opened
 
 MANY, FEW = 1_000_000, 20_000
+SECONDS = 12.0
 
-IN_LARGE_WORLD: Mapping[str, tuple[str, Callable[[World, Effort], Awaitable[list[Result]]]]] = (
-    MappingProxyType(
-        {
-            "user_lookup": (user_lookup.TITLE, user_lookup.measure),
-            "list_page": (list_page.TITLE, list_page.measure),
-            "substring_search": (substring_search.TITLE, substring_search.measure),
-            "login_overhead": (login_overhead.TITLE, login_overhead.measure),
-        }
-    )
+InWorld = Callable[[World, Effort], Awaitable[list[Result]]]
+InFolder = Callable[[Path, Effort, Console], Awaitable[list[Result]]]
+
+IN_FOLDER: Mapping[str, tuple[str, InFolder]] = MappingProxyType(
+    {
+        "start_up": (start_up.TITLE, start_up.measure),
+        "csv_import": (csv_import.TITLE, csv_import.measure),
+    }
 )
+"""Programs that need an empty folder of their own."""
+
+IN_WORLD: Mapping[str, tuple[str, InWorld]] = MappingProxyType(
+    {
+        "user_lookup": (user_lookup.TITLE, user_lookup.measure),
+        "list_page": (list_page.TITLE, list_page.measure),
+        "substring_search": (substring_search.TITLE, substring_search.measure),
+        "login_overhead": (login_overhead.TITLE, login_overhead.measure),
+        "http_get": (http_get.TITLE, http_get.measure),
+    }
+)
+"""Programs that share the large world."""
+
+NAMES = (*IN_FOLDER, *IN_WORLD)
 
 
 def main() -> None:
     """Read the command line and measure."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(IN_LARGE_WORLD))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--data", type=Path, help="folder that keeps the users for the next run")
     parser.add_argument("--quick", action="store_true", help=f"{FEW:,} users, not {MANY:,}")
-    parser.add_argument("--users", type=int, help="number of users in the large world")
-    parser.add_argument("--seconds", type=float, default=12.0, help="for each program")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="for each program")
     options = parser.parse_args()
-    unknown = set(options.names) - set(IN_LARGE_WORLD)
+    unknown = set(options.names) - set(NAMES)
     if unknown:
         parser.error(f"no such program: {', '.join(sorted(unknown))}")
-    effort = Effort(options.seconds, options.quick)
-    users = options.users or (FEW if options.quick else MANY)
-    names = options.names or list(IN_LARGE_WORLD)
-    with _folder(options.data) as folder:
-        uvloop.run(_in_large_world(names, folder / str(users), users, effort))
-
-
-async def _in_large_world(names: list[str], folder: Path, users: int, effort: Effort) -> None:
     console = Console()
     if not console.is_terminal:
-        console = Console(width=100)
+        console = Console(width=110)
+    effort = Effort(options.seconds, options.quick)
+    names = options.names or NAMES
+    with _temporary() as temporary, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_alone(names, temporary, effort, console))
+        users = FEW if options.quick else MANY
+        folder = (options.data or temporary) / f"users-{users}"
+        runner.run(_together(names, folder, users, effort, console))
+
+
+async def _alone(names: Sequence[str], folder: Path, effort: Effort, console: Console) -> None:
+    for name in names:
+        if name in IN_FOLDER:
+            title, measure = IN_FOLDER[name]
+            show(console, title, await measure(folder / name, effort, console))
+
+
+async def _together(
+    names: Sequence[str], folder: Path, users: int, effort: Effort, console: Console
+) -> None:
+    chosen = [name for name in names if name in IN_WORLD]
+    if not chosen:
+        return
     async with opened(folder, users, console) as world:
-        for name in names:
-            title, measure = IN_LARGE_WORLD[name]
+        for name in chosen:
+            title, measure = IN_WORLD[name]
             show(console, title, await measure(world, effort))
 
 
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The loop that the server has, where there is one of that kind."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
 @contextlib.contextmanager
-def _folder(data: Path | None) -> Iterator[Path]:
-    if data is not None:
-        yield data
-        return
-    with tempfile.TemporaryDirectory(prefix="tenantry-bench-") as temporary:
-        Path(temporary).chmod(0o711)
-        yield Path(temporary)
+def _temporary() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="tenantry-bench-") as folder:
+        # PostgreSQL may run as another user than root, and must get to its part.
+        Path(folder).chmod(0o711)
+        yield Path(folder)
 
 
 if __name__ == "__main__":

@@ -114,8 +114,7 @@ async def _run(folder: Path, effort: Effort) -> None:
 
 async def _load(world: World, users: int, sessions: int, console: Console) -> None:
     """Fill the tables; a world that was kept from an earlier day is filled anew."""
-    bins = month(datetime.now(UTC).timestamp())
-    first, last = (datetime.fromtimestamp(at, UTC) for at in (bins.start, bins[-1]))
+    first, last = _window()
     owner = world.owner
     console.print(f"loading {sessions:,} compute sessions and their bins ...")
     await owner.execute("set session_replication_role = replica")  # foreign keys hold by making
@@ -140,6 +139,12 @@ async def _load(world: World, users: int, sessions: int, console: Console) -> No
     await owner.execute("checkpoint")
 
 
+def _window() -> tuple[datetime, datetime]:
+    """The starts of the first bin of the month and of the one under way."""
+    bins = month(datetime.now(UTC).timestamp())
+    return datetime.fromtimestamp(bins.start, UTC), datetime.fromtimestamp(bins[-1], UTC)
+
+
 async def measure(world: World, valkey: ValkeyStatistics, effort: Effort) -> list[Result]:
     """Users with figures here and there, the one with figures in every bin, and everybody."""
     running = await _put_samples(world.owner, valkey)
@@ -152,8 +157,7 @@ async def measure(world: World, valkey: ValkeyStatistics, effort: Effort) -> lis
     await _require_equal_sums(world, service)
     rows = await world.owner.fetch("select id from users order by id limit 2000")
     ids: list[UUID] = [row["id"] for row in rows]
-    bins = month(datetime.now(UTC).timestamp())
-    window = [datetime.fromtimestamp(at, UTC) for at in (bins.start, bins[-1])]
+    window = _window()
     bare_user = await world.bare.prepare(BARE_USER)
     bare_all = await world.bare.prepare(BARE_ALL)
     dice = random.Random(1)

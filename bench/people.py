@@ -1,5 +1,6 @@
 """People who never lived, the same ones for the same seed, as rows of the users table."""
 
+import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,13 +21,14 @@ GIVEN = (
 FAMILY = (
     "Abe Adeyemi Ahlberg Alvarez Andersen Aydin Bakker Banerjee Baptiste Bauer Becker Berg Bianchi "
     "Boateng Brandt Castro Cerny Chandra Chowdhury Costa Dahl Demir Diallo Dubois Dvorak Egger "
-    "Eriksen Esposito Farkas Fischer Fontaine Forsberg Fujita Garcia Gruber Haddad Hansen Hashimoto "
-    "Hernandez Hoffmann Horvat Ibrahim Ito Ivanova Jansen Jensen Johansson Kaplan Kato Keller Khan "
+    "Eriksen Esposito Farkas Fischer Fontaine Forsberg Fujita "
+    "Garcia Gruber Haddad Hansen Hashimoto Hernandez Hoffmann Horvat Ibrahim Ito Ivanova "
+    "Jansen Jensen Johansson Kaplan Kato Keller Khan "
     "Kim Kimura Kovacs Kowalski Kraus Lange Larsen Lefebvre Lindqvist Lopez Maier Makinen Martins "
     "Mbeki Mendes Meyer Molnar Moreau Mori Mueller Nagy Nakamura Nielsen Novak Nowak Nyman Okafor "
     "Olsen Ortiz Osei Park Patel Pereira Petrov Pham Popescu Quist Rahman Ricci Rojas Romano Rossi "
     "Saito Santos Sato Schmidt Schneider Sharma Silva Simon Singh Sorensen Sousa Svensson Szabo "
-    "Takahashi Tanaka Toth Tran Umarov Vargas Vasquez Virtanen Vogel Wagner Walker Wang Weber Weiss "
+    "Takahashi Tanaka Toth Tran Umarov Vargas Vasquez Virtanen Vogel Wagner Wang Weber Weiss "
     "Winter Wolf Yamada Yildiz Yilmaz Zeman Zhang Zimmermann"
 ).split()
 DEPARTMENTS = [
@@ -61,7 +63,7 @@ def _person(dice: random.Random, number: int, count: int, prefix: str) -> dict[s
         "full_name": f"{given} {dice.choice(GIVEN)[0]}. {family}",
         "department": dice.choice(DEPARTMENTS) if dice.random() < 0.8 else None,
         "phone": f"+49{dice.randrange(10**9, 10**10)}" if dice.random() < 0.5 else None,
-        "attributes": '{"cost_centre": %d}' % dice.randrange(400) if dice.random() < 0.2 else "{}",
+        "attributes": _attributes(dice),
         "role": "admin" if number % 5000 == 4999 else "user",
         "status": status,
         "need_password_change": dice.random() < 0.01,
@@ -73,6 +75,10 @@ def _person(dice: random.Random, number: int, count: int, prefix: str) -> dict[s
         "password_changed_at": created,
         "deleted_at": created if status == "deleted" else None,
     }
+
+
+def _attributes(dice: random.Random) -> str:
+    return json.dumps({"cost_centre": dice.randrange(400)} if dice.random() < 0.2 else {})
 
 
 def _weighted(dice: random.Random, **shares: int) -> str:

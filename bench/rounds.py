@@ -19,7 +19,7 @@ class Effort:
 
     seconds: float = 12.0
     quick: bool = False
-    rounds: int = 7
+    rounds: int = 15
 
 
 @dataclass

@@ -11,8 +11,8 @@ BARE = """
 """
 TEXTS = {
     "rare, one hit": "{one}",
-    "some hundred hits": "zoe q. zimm",
-    "thousands of hits": "yildiz9",
+    "some hundred hits": "zimmermann1",
+    "thousands of hits": "zimmermann",
     "hits at the end of the order": "zoe.",
     "half of all": "example.com",
     "three letters, no hit": "qqq",

@@ -25,6 +25,7 @@ from tenantry.users.queries import COLUMNS
 
 PASSWORD = "a sound passphrase of the bench"
 PORTION = 10_000
+DEFAULTS = Settings()
 OWNER, APPLICATION, DATABASE = "tenantry_owner", "tenantry_app", "postgres"
 
 
@@ -65,7 +66,7 @@ async def opened(folder: Path, users: int, console: Console) -> AsyncIterator[Wo
             bare = await asyncpg.connect(server.dsn(APPLICATION, DATABASE), timeout=10)
             try:
                 if not _label(folder).exists():
-                    await _populate(owner, users, settings, console)
+                    await _populate(owner, users, console)
                     _label(folder).write_text(_described(users))
                 yield World(folder, users, app, bare, owner)
             finally:
@@ -97,13 +98,11 @@ def _forget_another(folder: Path, users: int) -> None:
     (folder / "world.begun").touch()
 
 
-async def _populate(
-    owner: asyncpg.Connection, users: int, settings: Settings, console: Console
-) -> None:
+async def _populate(owner: asyncpg.Connection, users: int, console: Console) -> None:
     if users == 0:
         return
     tenant_id = await owner.fetchval("select id from tenants where name_key = 'default'")
-    rows = people.rows(users, tenant_id=tenant_id, password_hash=_hash(settings))
+    rows = people.rows(users, tenant_id=tenant_id, password_hash=sample_hash())
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -137,12 +136,12 @@ async def _without_indexes(owner: asyncpg.Connection) -> list[str]:
     return [row["definition"] for row in found]
 
 
-def _hash(settings: Settings) -> str:
+def sample_hash() -> str:
     """Of PASSWORD, at the cost that logins have; one for all, so that loading takes no hours."""
     hasher = PasswordHasher(
-        time_cost=settings.hash_time_cost,
-        memory_cost=settings.hash_memory_kib,
-        parallelism=settings.hash_parallelism,
+        time_cost=DEFAULTS.hash_time_cost,
+        memory_cost=DEFAULTS.hash_memory_kib,
+        parallelism=DEFAULTS.hash_parallelism,
         type=Type.ID,
     )
     return hasher.hash(PASSWORD)

@@ -110,7 +110,11 @@ async def tenantry(
         "select relname from pg_class where relkind in ('r', 'p') and not relispartition"
         " and relnamespace = 'public'::regnamespace and relname <> 'alembic_version'"
     )
-    await owner.execute(f"truncate {', '.join(row[0] for row in tables)}")
+    # Truncating rewrites every table and partition, which takes 50 times as long as deleting.
+    deletes = "; ".join(f"delete from {row[0]}" for row in tables)
+    await owner.execute(
+        f"begin; set local session_replication_role = replica; {deletes}; commit"
+    )
     async with open_app(settings, clock=clock) as app:
         yield app
 

@@ -119,6 +119,8 @@ async def test_after_a_change_of_keys_all_secrets_are_sealed_anew_and_the_old_ke
     keyring: Keyring,
     owner: asyncpg.Connection,
 ) -> None:
+    keyring._cipher = Cipher([OLD])
+    await owner.execute("delete from access_keys")
     issued = await issue(amy)
     keys = AccessKeyRepository()
     both = Cipher([NEW, OLD])

@@ -8,10 +8,12 @@ from uuid import UUID
 
 import pytest
 
+from tenantry.adapters.agents import LocalAgents
 from tenantry.app import App
 from tenantry.compute.actions import CreateComputeSessionAction
 from tenantry.compute.launcher import Launcher
 from tenantry.compute.model import AgentData, AgentStatus, ComputeSessionData
+from tenantry.compute.ports import AgentRegistry
 from tenantry.compute.processors import ComputeProcessors
 from tenantry.compute.repository import ComputeRepository
 from tenantry.compute.service import ComputeService
@@ -72,24 +74,22 @@ def agent_data(clock: ShiftedClock, name: str = AGENT, **fields: Any) -> AgentDa
     )
 
 
-@pytest.fixture
-async def compute(tenantry: App, clock: ShiftedClock) -> Compute:
-    agents, folders, repository = (
-        FakeAgents(AGENT, clock=clock),
-        KnownFolders(),
-        ComputeRepository(),
-    )
+def compose(
+    app: App, clock: ShiftedClock, agents: AgentRegistry, *, end_seconds: float = 0.3
+) -> tuple[KnownFolders, ComputeRepository, ComputeService, ComputeProcessors, ComputeUpkeep]:
+    """The slice over some agents; it waits for them only briefly."""
+    folders, repository = KnownFolders(), ComputeRepository()
     launcher = Launcher(
-        database=tenantry.database,
+        database=app.database,
         compute_repository=repository,
         agent_registry=agents,
         folders=folders,
         clock=clock,
-        start_seconds=0.3,
-        end_seconds=0.3,
+        start_seconds=max(end_seconds, 0.3),
+        end_seconds=end_seconds,
     )
     service = ComputeService(
-        database=tenantry.database,
+        database=app.database,
         compute_repository=repository,
         launcher=launcher,
         folders=folders,
@@ -97,14 +97,21 @@ async def compute(tenantry: App, clock: ShiftedClock) -> Compute:
         cursor_key=b"c" * 32,
     )
     upkeep = ComputeUpkeep(
-        database=tenantry.database,
+        database=app.database,
         compute_repository=repository,
         launcher=launcher,
         agent_registry=agents,
         clock=clock,
+        own_agent=agents.described(clock.now()) if isinstance(agents, LocalAgents) else None,
     )
-    run = Runner(tenantry.action_monitors, BuiltInRoleGuard(), clock)
-    processors = ComputeProcessors(compute_service=service, run=run)
+    run = Runner(app.action_monitors, BuiltInRoleGuard(), clock)
+    return folders, repository, service, ComputeProcessors(compute_service=service, run=run), upkeep
+
+
+@pytest.fixture
+async def compute(tenantry: App, clock: ShiftedClock) -> Compute:
+    agents = FakeAgents(AGENT, clock=clock)
+    folders, repository, service, processors, upkeep = compose(tenantry, clock, agents)
     async with tenantry.database.autocommit() as tx:
         await repository.register_agent(tx, agent_data(clock), clock.now() - timedelta(seconds=1))
     return Compute(agents, folders, service, processors, upkeep, repository)

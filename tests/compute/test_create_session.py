@@ -8,7 +8,11 @@ import asyncpg
 import pytest
 
 from tenantry.app import App
-from tenantry.compute.actions import CreateComputeSessionAction, GetComputeSessionAction
+from tenantry.compute.actions import (
+    CreateComputeSessionAction,
+    GetComputeSessionAction,
+    TerminateComputeSessionAction,
+)
 from tenantry.compute.model import SessionKind, SessionStatus
 from tenantry.errors import (
     InvalidInput,
@@ -174,6 +178,34 @@ async def test_the_resource_policy_limits_the_sessions_of_a_service(
     assert sum(isinstance(outcome, StateConflict) for outcome in outcomes) == 4
     other = await compute.run(user="john", kind=SessionKind.SERVICE, name="web")
     assert other.status is SessionStatus.RUNNING
+
+
+async def test_the_policy_of_the_main_key_limits_all_live_sessions(
+    compute: Compute, john: UserData, owner: asyncpg.Connection
+) -> None:
+    await owner.execute(
+        "insert into keypair_policies (name, default_for_unspecified, total_resource_slots,"
+        " max_session_lifetime, max_concurrent_sessions, max_concurrent_sftp_sessions,"
+        " max_containers_per_session, idle_timeout, allowed_vfolder_hosts, created_at)"
+        " values ('two', 'limited', '{}', 0, 2, 1, 1, 0, '{}', now())"
+    )
+    await owner.execute(
+        "insert into access_keys (access_key, user_id, secret, is_main, is_active, is_admin, scope,"
+        " resource_policy, rate_limit, created_at, modified_at) values"
+        " ('AKIAAAAAAAAAAAAAAAAA', $1, '', true, true, false, 'full', 'two', 0, now(), now())"
+        " on conflict do nothing",
+        john.id,
+    )
+    await owner.execute("update access_keys set resource_policy = 'two' where is_main")
+    outcomes = await asyncio.gather(
+        *(compute.run(user="john") for _ in range(4)), return_exceptions=True
+    )
+    assert sum(isinstance(outcome, StateConflict) for outcome in outcomes) == 2
+    (running, _) = compute.agents.running()
+    await compute.processors.terminate_session.wait_for_complete(
+        TerminateComputeSessionAction(running)
+    )
+    assert (await compute.run(user="john")).status is SessionStatus.RUNNING
 
 
 async def test_only_folders_that_the_owner_may_mount_are_mounted(

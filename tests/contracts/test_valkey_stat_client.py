@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from tenantry.adapters.valkey import EmbeddedValkey
-from tenantry.adapters.valkey_statistics import PREFIX, ValkeyStatistics
+from tenantry.adapters.valkey_statistics import PREFIX, NoStatistics, ValkeyStatistics
 from tenantry.compute.ports import Sample
 from tenantry.errors import ConnectionError
 from tenantry.testing.statistics import FakeStatistics
@@ -88,13 +88,16 @@ async def test_thousands_of_samples_are_one_question(client: ValkeyStatClient) -
     assert len(await client.get_samples(s.id for s in samples)) == 2000
 
 
-@pytest.fixture(params=["pretended", "refused", "silent"])
+@pytest.fixture(params=["pretended", "missing", "refused", "silent"])
 async def unreachable(request: pytest.FixtureRequest) -> AsyncIterator[ValkeyStatClient]:
-    """Stores that are away: one that pretends, one that refuses, one that never answers."""
+    """Stores that are away: pretending, missing, refusing, or never answering."""
     if request.param == "pretended":
         fake = FakeStatistics()
         fake.away = True
         yield fake
+        return
+    if request.param == "missing":
+        yield NoStatistics()
         return
     open_until_the_end = asyncio.Event()
 

@@ -26,6 +26,7 @@ from tenantry.second_factor.actions import (
     RemoveSecondFactorAction,
 )
 from tenantry.second_factor.codes import code_at, step_at
+from tenantry.second_factor.companion import SecondFactorCompanion
 from tenantry.second_factor.model import SecondFactorStatus
 from tenantry.second_factor.processors import SecondFactorProcessors
 from tenantry.second_factor.repository import SecondFactorRepository
@@ -276,7 +277,7 @@ async def test_malformed_codes_are_refused_by_field_and_count_as_nothing(
 async def test_forgetting_a_user_removes_factor_and_codes(
     tenantry: App, second_factor: SecondFactorProcessors, device: Device, owner: asyncpg.Connection
 ) -> None:
-    companion = tenantry.user_service._companions[0]
+    companion = SecondFactorCompanion(second_factor_repository=SecondFactorRepository())
     async with tenantry.database.transaction() as tx:
         await companion.forget(tx, device.user.id)
     assert await owner.fetchval("select count(*) from second_factors") == 0

@@ -13,18 +13,20 @@ from tenantry.errors import PermissionError
 from tenantry.kernel.action import acting_as
 from tenantry.kernel.transaction import Statement
 from tenantry.second_factor.actions import (
+    ProveSecondFactorAction,
     RegenerateRecoveryCodesAction,
     RemoveOwnSecondFactorAction,
 )
-from tenantry.second_factor.codes import matching_steps
+from tenantry.second_factor.codes import code_at, matching_steps, step_at
 from tenantry.second_factor.processors import SecondFactorProcessors
 from tenantry.second_factor.repository import SecondFactorRepository
 from tenantry.second_factor.service import SecondFactorService
 from tenantry.second_factor.verifier import CodeVerifier
+from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.users import PASSWORD
 from tenantry.users.model import UserData
 
-from .conftest import Device
+from .conftest import Device, enrol
 
 pytestmark = pytest.mark.anyio
 Verify = Callable[[str], Awaitable[bool]]
@@ -211,17 +213,25 @@ async def test_l2_no_more_guesses_at_once_are_looked_at_than_the_counter_allows(
 
 
 async def test_after_a_change_of_keys_codes_still_fit(
-    tenantry: App, verifier: CodeVerifier, verify: Verify, device: Device
+    tenantry: App,
+    verifier: CodeVerifier,
+    second_factor: SecondFactorProcessors,
+    john: UserData,
+    clock: ShiftedClock,
 ) -> None:
     old, new = b"1" * KEY_BYTES, b"2" * KEY_BYTES
+    verifier._cipher = Cipher([old])
+    secret = await enrol(second_factor, john)
     rotating = CodeVerifier(
         database=tenantry.database,
         second_factor_repository=SecondFactorRepository(),
         cipher=Cipher([new, old]),
-        clock=tenantry.clock,
+        clock=clock,
     )
     assert await verifier.key_ids() == {Cipher([old]).current_id}
     assert [await rotating.reseal(), await rotating.reseal()] == [1, 0]
     assert await verifier.key_ids() == {Cipher([new]).current_id}
     verifier._cipher = Cipher([new])
-    assert await verify(device.code())
+    with acting_as(john):
+        action = ProveSecondFactorAction(code_at(secret, step_at(clock.now())))
+        assert (await second_factor.prove.wait_for_complete(action)).success

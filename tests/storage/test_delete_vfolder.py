@@ -231,3 +231,37 @@ async def test_deleting_by_name_works_for_the_owner(vfolders: Vfolders, john: Us
     with acting_as(john):
         result = await vfolders.run.delete.wait_for_complete(DeleteVfolderAction("mine"))
     assert result.data.status is VfolderStatus.TRASH
+
+
+async def test_what_is_left_to_do_is_done_without_being_asked(
+    vfolders: Vfolders, memory: MemoryStorage, folder: VfolderData
+) -> None:
+    await vfolders.trash(folder)
+    memory.troubles["delete_folder"] = Trouble.FAIL
+    await vfolders.purge(folder)
+    memory.troubles.clear()
+    working = asyncio.create_task(vfolders.service.run_forever())
+    for _ in range(500):
+        if not await memory.list_folders(HOST):
+            break
+        await asyncio.sleep(0.01)
+    assert await memory.list_folders(HOST) == set()
+    assert not working.done()
+    working.cancel()
+    await asyncio.wait([working])
+
+
+async def test_what_stops_a_deletion_unforeseen_is_logged(
+    vfolders: Vfolders,
+    memory: MemoryStorage,
+    folder: VfolderData,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def broken(*arguments: object) -> int:
+        raise RuntimeError
+
+    memory.delete_folder = broken  # type: ignore[assignment,method-assign]  # to break off
+    await vfolders.trash(folder)
+    await vfolders.purge(folder)
+    assert "broke off" in caplog.text
+    assert (await vfolders.get(folder)).status is VfolderStatus.DELETING

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import functools
 import os
+import platform
 import select
 import shutil
 import signal
@@ -55,7 +56,7 @@ class LocalAgents:
         """This machine as an agent."""
         return AgentData(
             name=self.name,
-            address=f"local:{self._folder.parent}"[:255],
+            address=f"local:{platform.node()}",
             status=AgentStatus.ALIVE,
             cpu=os.cpu_count() or 1,
             memory=psutil.virtual_memory().total,

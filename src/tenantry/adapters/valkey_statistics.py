@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SECONDS = 0.25
 KEPT_SECONDS = 3600
 PREFIX = "{tenantry:samples}:"
+MISSING = "There is no Valkey here."
 
 T = TypeVar("T")
 
@@ -69,6 +70,19 @@ class ValkeyStatistics:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
+
+
+class NoStatistics:
+    """Where there is no Valkey: always out of reach, and so the newest IO is never shown."""
+
+    async def put_samples(self, samples: Iterable[Sample]) -> None:
+        raise ConnectionError(MISSING)
+
+    async def get_samples(self, session_ids: Iterable[UUID]) -> dict[UUID, Sample]:
+        raise ConnectionError(MISSING)
+
+    async def drop_samples(self, session_ids: Iterable[UUID]) -> None:
+        raise ConnectionError(MISSING)
 
 
 async def _in_time(question: Awaitable[T]) -> T:

@@ -101,6 +101,8 @@ class Owner(Record, frozen=True, kw_only=True):
     container_gids: list[int] | None
     sudo_session_enabled: bool
     max_session_count_per_model_session: int
+    max_concurrent_sessions: int | None
+    """None for a user without a main access key, whose policy would say it."""
 
 
 class FolderMount(Record, frozen=True):

@@ -21,9 +21,11 @@ LOCK = Statement(
 _OWNER = """
     select u.id, u.tenant_id, u.username, u.role, u.status, t.status as tenant_status,
         u.container_uid, u.container_main_gid, u.container_gids, u.sudo_session_enabled,
-        p.max_session_count_per_model_session
+        p.max_session_count_per_model_session, kp.max_concurrent_sessions
     from users u join tenants t on t.id = u.tenant_id
         join resource_policies p on p.name = u.resource_policy
+        left join access_keys k on k.user_id = u.id and k.is_main
+        left join keypair_policies kp on kp.name = k.resource_policy
     where {condition} and ($2::uuid is null or u.tenant_id = $2)
         and ($3::uuid is null or u.id = $3)
 """
@@ -42,12 +44,12 @@ LOCK_OWNER = {
     for by, owner in OWNER.items()
 }
 
-LIVE_OF_NAME = Statement(
-    "compute.live_of_name",
-    "How many live sessions of this kind and name the user has.",
+COUNT_LIVE = Statement(
+    "compute.count_live",
+    "How many live sessions the user has, and how many of these are of one service.",
     f"""
-    select count(*) from compute_sessions
-    where user_id = $1 and name = $2 and kind = $3 and status in {LIVE}
+    select count(*) as live, count(*) filter (where kind = 'service' and name = $2) as replicas
+    from compute_sessions where user_id = $1 and status in {LIVE}
     """,
 )
 INSERT = Statement(

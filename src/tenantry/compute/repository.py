@@ -75,9 +75,10 @@ class ComputeRepository:
             raise UserNotFound(field="user")
         return Owner(**{name: row[name] for name in Owner.__struct_fields__})
 
-    async def count_live(self, tx: Transaction, user_id: UUID, name: str, kind: SessionKind) -> int:
-        """How many live sessions of this kind and name the user has."""
-        return int(await tx.fetchval(queries.LIVE_OF_NAME, user_id, name, kind.value))
+    async def count_live(self, tx: Transaction, user_id: UUID, name: str) -> tuple[int, int]:
+        """How many live sessions the user has, and how many of these are of this service."""
+        row = _found(await tx.fetchrow(queries.COUNT_LIVE, user_id, name))
+        return row["live"], row["replicas"]
 
     async def insert(self, tx: Transaction, columns: Sequence[object]) -> None:
         """Add a pending session; the columns are those of ``compute.insert``."""

@@ -3,7 +3,7 @@
 import re
 
 from tenantry.compute.actions import CreateComputeSessionAction
-from tenantry.compute.model import ComputeSessionData, Owner
+from tenantry.compute.model import ComputeSessionData, Owner, SessionKind
 from tenantry.errors import InvalidInput, PermissionError, StateConflict, Violation
 from tenantry.kernel.action import Actor, ActorKind
 from tenantry.record import require_well_formed
@@ -84,10 +84,18 @@ def require_able(owner: Owner) -> None:
         raise StateConflict(message, field="user", status=owner.tenant_status)
 
 
-def require_room(owner: Owner, replicas: int) -> None:
-    """StateConflict when the owner has as many sessions of one service as the policy allows."""
+def require_room(owner: Owner, kind: SessionKind, live: int, replicas: int) -> None:
+    """StateConflict when the owner has as many live sessions as the policies allow.
+
+    The policy of the main access key limits all of them, the user's resource policy those of
+    one service. Zero allows none.
+    """
+    most = owner.max_concurrent_sessions
+    if most is not None and live >= most:
+        message = f"The keypair policy allows {most} compute sessions at once."
+        raise StateConflict(message, field="user", limit=most)
     most = owner.max_session_count_per_model_session
-    if replicas >= most:
+    if kind is SessionKind.SERVICE and replicas >= most:
         message = f"The resource policy allows {most} sessions of a service at once."
         raise StateConflict(message, field="kind", limit=most)
 

@@ -26,7 +26,6 @@ from tenantry.compute.model import (
     ComputeSessionData,
     FolderMount,
     Owner,
-    SessionKind,
 )
 from tenantry.compute.ports import Folders
 from tenantry.compute.repository import ComputeRepository
@@ -215,9 +214,8 @@ class ComputeService:
         now: datetime,
     ) -> None:
         name = action.name or PurePosixPath(action.command[0]).name[:128] or action.command[0][:128]
-        if action.kind is SessionKind.SERVICE:
-            replicas = await self._sessions.count_live(tx, owner.id, name, action.kind)
-            rules.require_room(owner, replicas)
+        live, replicas = await self._sessions.count_live(tx, owner.id, name)
+        rules.require_room(owner, action.kind, live, replicas)
         if action.folders:
             await self._folders.mount_paths(tx, owner.id, action.folders)
         agent = await self._sessions.reserve_agent(tx, action.cpu, action.memory, action.gpu)

@@ -22,7 +22,7 @@ class ListJobsAction(Action[Page[Job]], frozen=True, kw_only=True):
     """List jobs, newest first; those that are stuck wait for a retry."""
 
     tag: ClassVar[str] = "job.list"
-    audience: ClassVar[Audience] = Audience.ADMINISTRATORS
+    audience: ClassVar[Audience] = Audience.READERS
     reads: ClassVar[bool] = True
     state: JobState | None = None
     kind: str | None = None
@@ -34,7 +34,7 @@ class GetJobAction(Action[JobResult], frozen=True):
     """Show a job: its progress, its last error, its receipt."""
 
     tag: ClassVar[str] = "job.get"
-    audience: ClassVar[Audience] = Audience.ADMINISTRATORS
+    audience: ClassVar[Audience] = Audience.READERS
     reads: ClassVar[bool] = True
     job_id: UUID
 

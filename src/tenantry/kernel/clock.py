@@ -1,9 +1,11 @@
 """Time and randomness as parameters, so that tests can hold both still."""
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Clock(Protocol):
@@ -22,7 +24,7 @@ class SystemClock:
 
 def uuid7(at: datetime) -> UUID:
     """A time-ordered id (RFC 9562, section 5.7) for the given moment, to the millisecond."""
-    milliseconds = int(at.timestamp() * 1000)
+    milliseconds = (at - EPOCH) // timedelta(milliseconds=1)
     random = int.from_bytes(os.urandom(10), "big")
     value = (milliseconds & (1 << 48) - 1) << 80 | random
     value = value & ~(0xF << 76) | 0x7 << 76

@@ -56,8 +56,6 @@ class OptionalState(Generic[T]):
             return NotImplemented
         return (self._state, self._value) == (other._state, other._value)
 
-    __hash__ = None  # type: ignore[assignment]  # a value may be a list
-
     def __repr__(self) -> str:
         shown = repr(self._value) if self._state is _State.UPDATE else ""
         return f"{type(self).__name__}.{self._state.value}({shown})"

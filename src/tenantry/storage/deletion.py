@@ -134,7 +134,10 @@ class Deletions:
             return None
 
     async def _quietly(self, folder: Vfolder) -> None:
-        await self._succeeds(folder)
+        try:
+            await self._succeeds(folder)
+        except Exception:  # nobody waits for this task, so the log is where its failure shows
+            logger.exception("the deletion of vfolder %s broke off", folder.id)
 
     async def _succeeds(self, folder: Vfolder) -> bool:
         try:

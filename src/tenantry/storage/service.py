@@ -4,6 +4,8 @@ What touches the storage is marked in a transaction, done after its commit, and 
 done. So a crash in between leaves a record that says what is to be done once more.
 """
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -46,7 +48,10 @@ from tenantry.storage.sight import by_owner, find, in_sight, tenant_in_sight, vi
 from tenantry.users.model import UserStatus
 from tenantry.users.names import Unfit
 
+logger = logging.getLogger(__name__)
+
 NOBODY = UUID(int=0)
+_PAUSE = timedelta(minutes=5)
 _STALE = timedelta(minutes=1)
 """How long a folder may be performing before another process takes it for abandoned."""
 
@@ -252,7 +257,7 @@ class StorageService:
     async def resume_deletions(self) -> int:
         """Finish what dead processes left: deletions, and folders half made or half restored.
 
-        The number of folders that are gone now. To be called at the start and now and then.
+        The number of folders that are gone now.
         """
         until = self._clock.now() - _STALE
         async with self._database.autocommit() as tx:
@@ -260,6 +265,15 @@ class StorageService:
         for folder in abandoned:
             await self._settle(folder)
         return await self._deletions.resume()
+
+    async def run_forever(self) -> None:
+        """Resume now, and every few minutes what another process may have left."""
+        while True:
+            try:
+                await self.resume_deletions()
+            except TenantryError as error:
+                logger.warning("deletions cannot be looked up: %s", error)
+            await asyncio.sleep(_PAUSE.total_seconds())
 
     async def _settle(self, folder: Vfolder) -> None:
         """Make an abandoned folder ready, whether it was being made or restored."""

@@ -128,9 +128,9 @@ class UsageCollector:
         earlier = await self._live.readings([sample.id for sample in samples])
         missing = [sample.id for sample in samples if sample.id not in earlier]
         if missing:
-            since = month(seconds(self._clock.now())).start
+            now = seconds(self._clock.now())
             async with self._database.autocommit() as tx:
-                earlier |= await self._usage.anchors(tx, missing, since)
+                earlier |= await self._usage.anchors(tx, missing, month(now).start, now)
         marks = [
             mark
             for sample in samples

@@ -6,7 +6,7 @@ Times are seconds since 1970, in UTC, so that no time zone can come in between.
 import math
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypedDict
 from uuid import UUID
@@ -224,10 +224,13 @@ def shown(start: int, use: Use) -> UsageBin:
 def _risen(span: Span) -> list[Reading]:
     """The readings within the session's time, in order, never falling whatever an agent said."""
     end = math.inf if span.ended is None else span.ended
-    within = [replace(r, at=min(max(r.at, span.started), end)) for r in span.readings]
+    within = [
+        Reading(min(max(r.at, span.started), end), r.read, r.write, r.disk) for r in span.readings
+    ]
+    within.sort(key=lambda reading: reading.at)
     read = write = 0
     found = []
-    for reading in sorted(within, key=lambda reading: reading.at):
+    for reading in within:
         read, write = max(read, reading.read), max(write, reading.write)
         found.append(Reading(reading.at, read, write, reading.disk))
     return found

@@ -71,10 +71,10 @@ SPANS = Statement(
 )
 MARKS = Statement(
     "usage.marks",
-    "The readings of these sessions at the ends of bins, from this bin on.",
+    "The readings of these sessions at the ends of bins, between two bins.",
     """
     select session_id, bin, io_read_bytes, io_write_bytes, disk_bytes, estimated
-    from usage_samples where session_id = any($1) and bin >= $2
+    from usage_samples where session_id = any($1) and bin >= $2 and bin < $3
     order by session_id, bin
     """,
 )
@@ -87,8 +87,8 @@ ANCHORS = Statement(
         coalesce(m.io_write_bytes, 0) as io_write_bytes,
         coalesce(m.disk_bytes, 0) as disk_bytes
     from compute_sessions s left join lateral (
-        select * from usage_samples m where m.session_id = s.id and m.bin >= $2
-        order by m.bin desc limit 1
+        select * from usage_samples m
+        where m.session_id = s.id and m.bin >= $2 and m.bin < $3 order by m.bin desc limit 1
     ) m on true
     where s.id = any($1) and s.started_at is not null
     """,

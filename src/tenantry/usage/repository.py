@@ -57,11 +57,12 @@ class UsageRepository:
         return [_span(row) for row in rows]
 
     async def marks(
-        self, tx: Transaction, session_ids: Collection[UUID], since: int
+        self, tx: Transaction, session_ids: Collection[UUID], since: int, until: float
     ) -> Mapping[UUID, Sequence[Mark]]:
-        """The readings of sessions at the ends of bins, from this bin on, in order."""
+        """The readings of sessions at the ends of the bins in that time, in order."""
         found: dict[UUID, list[Mark]] = defaultdict(list)
-        for row in await tx.fetch(queries.MARKS, list(session_ids), moment(since)):
+        times = moment(since), moment(until)
+        for row in await tx.fetch(queries.MARKS, list(session_ids), *times):
             start = int(seconds(row["bin"]))
             reading = _reading(row, start + BIN)
             mark = Mark(row["session_id"], start, reading, row["estimated"])
@@ -69,10 +70,11 @@ class UsageRepository:
         return found
 
     async def anchors(
-        self, tx: Transaction, session_ids: Collection[UUID], since: int
+        self, tx: Transaction, session_ids: Collection[UUID], since: int, until: float
     ) -> dict[UUID, Reading]:
         """The last that is on record of these sessions."""
-        rows = await tx.fetch(queries.ANCHORS, list(session_ids), moment(since))
+        times = moment(since), moment(until)
+        rows = await tx.fetch(queries.ANCHORS, list(session_ids), *times)
         return {row["id"]: _reading(row, seconds(row["at"])) for row in rows}
 
     async def add_marks(self, tx: Transaction, marks: Sequence[Mark]) -> None:

@@ -24,7 +24,9 @@ async def known_spans(
     One question to Valkey, for all whose records do not reach that far.
     """
     found = await usage.spans(tx, since, until, scope)
-    marks = await usage.marks(tx, [span.id for span, _ in found], since - BIN)
+    if not found:
+        return []
+    marks = await usage.marks(tx, [span.id for span, _ in found], since - BIN, until)
     missing = [
         span.id
         for span, final in found
