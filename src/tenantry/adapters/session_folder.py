@@ -125,6 +125,12 @@ class Place:
         strays = process_tree.marked(str(self.id))
         return process_tree.living([*found, *(p for p in strays if p.pid not in known)])
 
+    def _nothing_survives(self) -> bool:
+        """Kill what is left; True once nothing is."""
+        left = self.processes()
+        process_tree.send(left, signal.SIGKILL)
+        return not left
+
     def end_supervisor(self) -> None:
         """The last means: it is stopped, or waits for something that cannot be killed."""
         supervisor = self._supervisor()
@@ -185,7 +191,7 @@ class Place:
     def _bury(self) -> dict[str, Any]:
         """Its supervisor was killed: end what is left, and say that nobody knows how it ended."""
         with self._locked():
-            process_tree.send(self.processes(), signal.SIGKILL)
+            wait_until(self._nothing_survives, KILL_SECONDS)
             self._add("exit.json", {"exit_code": None, "ended_at": time.time()})
         return self._read("exit.json") or {}
 
