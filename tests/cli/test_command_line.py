@@ -180,6 +180,8 @@ def test_settings_that_are_wrong_stop_the_server_with_a_sentence(offline: Comman
 def test_ctrl_c_at_a_prompt_is_130_and_nothing_typed_shows(offline: Command) -> None:
     pid, terminal = pty.fork()
     if pid == 0:
+        # Whoever runs the tests in the background has it ignored, which is inherited.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         arguments = [sys.executable, "-m", "tenantry.cli", "login", "root"]
         os.execve(sys.executable, arguments, offline.environ)
     shown = _until(terminal, b"assword of root")
