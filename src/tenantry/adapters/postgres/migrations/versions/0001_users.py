@@ -53,7 +53,8 @@ TABLES = (
         phone text,
         attributes jsonb not null default '{}' check (jsonb_typeof(attributes) = 'object'),
         role text not null check (role in ('superadmin', 'admin', 'monitor', 'user')),
-        status text not null check (status in ('active', 'inactive', 'suspended', 'deleted', 'purging')),
+        status text not null
+            check (status in ('active', 'inactive', 'suspended', 'deleted', 'purging')),
         status_info text,
         need_password_change boolean not null default false,
         resource_policy text not null
