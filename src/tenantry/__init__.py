@@ -14,7 +14,7 @@ _PLACES = {
     "Client": "tenantry.sdk",
     "open_app": "tenantry.app",
 }
-__all__ = ["AccountManager", "Client", "errors", "open_app"]  # noqa: F822 - see __getattr__
+__all__ = ["AccountManager", "Client", "errors", "open_app"]
 
 
 def __getattr__(name: str) -> object:

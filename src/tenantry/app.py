@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,43 +13,40 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from tenantry import bootstrap
+from tenantry.access_keys.processors import AccessKeyProcessors
+from tenantry.adapters.agents import LocalAgents
 from tenantry.adapters.argon2 import ThreadedHasher
+from tenantry.adapters.cipher import ensure_keys
 from tenantry.adapters.log import LogMonitor
 from tenantry.adapters.postgres.database import APPLICATION, PostgresDatabase, open_pool
 from tenantry.adapters.postgres.embedded import EmbeddedPostgres
 from tenantry.adapters.postgres.migrate import migrate as migrate_database
 from tenantry.adapters.prometheus import MetricsMonitor
+from tenantry.adapters.storage import LocalStorage
 from tenantry.adapters.supervisor import kept_running
 from tenantry.adapters.valkey import EmbeddedValkey, ValkeyConnection, available
+from tenantry.adapters.valkey_statistics import NoStatistics, ValkeyStatistics
+from tenantry.assembly import Assembly, Foundation
 from tenantry.audit.processors import AuditProcessors
 from tenantry.audit.recorder import AuditMonitor, AuditRecorder
 from tenantry.audit.repository import AuditRepository
-from tenantry.audit.service import AuditService
 from tenantry.auth.processors import AuthProcessors
-from tenantry.auth.service import AuthService
-from tenantry.config import ConnectionParams, read_connection, write_connection
+from tenantry.compute.processors import ComputeProcessors
+from tenantry.config import ConnectionParams, make_data_folder, read_connection, write_connection
 from tenantry.errors import ConnectionError
+from tenantry.groups.processors import GroupProcessors
 from tenantry.jobs.processors import JobProcessors
-from tenantry.jobs.repository import JobRepository
-from tenantry.jobs.service import JobService
 from tenantry.kernel.action import Action
 from tenantry.kernel.clock import Clock, SystemClock
 from tenantry.kernel.monitor import ActionMonitor
 from tenantry.kernel.processor import Runner
-from tenantry.lockout.model import LockoutPolicy
-from tenantry.lockout.repository import AttemptRepository
-from tenantry.lockout.service import LockoutService
-from tenantry.passwords.policy import PasswordPolicy
+from tenantry.resources.processors import ResourceProcessors
 from tenantry.routes import wire
-from tenantry.sessions.model import SessionPolicy
-from tenantry.sessions.repository import SessionRepository
-from tenantry.sessions.service import SessionService
 from tenantry.settings import Settings
-from tenantry.users.access import BuiltInRoleGuard, Scope
-from tenantry.users.admin_repository import AdminUserRepository
+from tenantry.storage.processors import VfolderProcessors
+from tenantry.usage.processors import UsageProcessors
+from tenantry.users.access import BuiltInRoleGuard
 from tenantry.users.processors import UserProcessors
-from tenantry.users.repository import UserRepository
-from tenantry.users.service import UserService
 
 logger = logging.getLogger(__name__)
 
@@ -71,64 +68,54 @@ class App:
 
     def __init__(
         self,
-        settings: Settings,
+        foundation: Foundation,
         *,
         database: PostgresDatabase,
         recorder: AuditRecorder,
         valkey: ValkeyConnection | None,
-        hasher: ThreadedHasher,
-        cursor_key: bytes,
-        clock: Clock,
     ) -> None:
-        self.settings = settings
+        self.settings = foundation.settings
+        self.clock = foundation.clock
+        self.storage_manager = foundation.storage_manager
+        self.agent_registry = foundation.agent_registry
+        self.valkey_stat_client = foundation.valkey_stat_client
         self.wire = wire()
         self.registry = CollectorRegistry()
-        self.clock = clock
         self.first_password: str | None = None
         self.database = database
         self._valkey = valkey
-        audit_monitor = AuditMonitor(recorder, database)
         self.action_monitors: list[ActionMonitor] = [
             LogMonitor(),
             MetricsMonitor(self.registry),
-            audit_monitor,
+            AuditMonitor(recorder, database),
         ]
-        self._runner = run = Runner(self.action_monitors, BuiltInRoleGuard(), clock)
-        policy = PasswordPolicy()
-        self.user_repository = UserRepository(database)
-        self.job_service = JobService(
-            database=database,
-            job_repository=JobRepository(),
-            clock=clock,
-            cursor_key=cursor_key,
-            visible_tenant=lambda actor: Scope.of(actor).tenant_id,
-        )
-        self.admin_user_repository = AdminUserRepository(steps=(), job_service=self.job_service)
-        self.user_service = UserService(
-            admin_user_repository=self.admin_user_repository,
-            user_repository=self.user_repository,
-            hasher=hasher,
-            password_policy=policy,
-            clock=clock,
-            cursor_key=cursor_key,
-        )
-        self.auth_service = AuthService(
-            database=database,
-            principals=self.user_repository,
-            lockout_service=_lockout(settings, database, clock),
-            session_service=_sessions(settings, clock),
-            hasher=hasher,
-            password_policy=policy,
-            clock=clock,
-        )
-        audit_service = AuditService(
-            database=database, audit_repository=AuditRepository(), cursor_key=cursor_key
-        )
-        self.users = UserProcessors(user_service=self.user_service, run=run)
-        self.auth = AuthProcessors(auth_service=self.auth_service, run=run)
-        self.jobs = JobProcessors(job_service=self.job_service, run=run)
-        self.worker = self.user_service.purger.worker
-        self.audit = AuditProcessors(audit_service=audit_service, run=run)
+        self.assembly = services = Assembly(foundation)
+        self.user_repository = services.user_repository
+        self.admin_user_repository = services.admin_user_repository
+        self.user_service = services.users
+        self.auth_service = services.auth
+        self.job_service = services.jobs
+        self._runner = run = Runner(self.action_monitors, BuiltInRoleGuard(), self.clock)
+        self.users = UserProcessors(user_service=services.users, run=run)
+        self.auth = AuthProcessors(auth_service=services.auth, run=run)
+        self.groups = GroupProcessors(group_service=services.groups, run=run)
+        self.access_keys = AccessKeyProcessors(access_key_service=services.access_keys, run=run)
+        self.resources = ResourceProcessors(resource_service=services.resources, run=run)
+        self.vfolders = VfolderProcessors(storage_service=services.storage, run=run)
+        self.compute = ComputeProcessors(compute_service=services.compute, run=run)
+        self.usage = UsageProcessors(usage_service=services.usage, run=run)
+        self.jobs = JobProcessors(job_service=services.jobs, run=run)
+        self.audit = AuditProcessors(audit_service=services.audit, run=run)
+
+    def upkeep(self) -> list[Coroutine[Any, Any, None]]:
+        """What is to be done all the time, by every server: each ends only when cancelled."""
+        services = self.assembly
+        return [
+            _keep_partitions(self.database, self.clock),
+            self.user_service.purger.worker.run_forever(),
+            services.compute_upkeep.run_forever(),
+            services.usage_collector.run_forever(),
+        ]
 
     @property
     def connection_file(self) -> Path:
@@ -162,73 +149,74 @@ class App:
         write_connection(self.settings.data_dir, params)
 
 
-def _lockout(settings: Settings, database: PostgresDatabase, clock: Clock) -> LockoutService:
-    return LockoutService(
-        database=database,
-        attempt_repository=AttemptRepository(),
-        policy=LockoutPolicy(
-            max_failures=settings.max_failed_attempts,
-            duration=timedelta(minutes=settings.lockout_minutes),
-        ),
-        clock=clock,
-    )
-
-
-def _sessions(settings: Settings, clock: Clock) -> SessionService:
-    return SessionService(
-        session_repository=SessionRepository(),
-        policy=SessionPolicy(
-            idle=timedelta(minutes=settings.session_idle_minutes),
-            absolute=timedelta(hours=settings.session_max_hours),
-        ),
-        clock=clock,
-    )
-
-
 @asynccontextmanager
 async def open_app(
-    settings: Settings | None = None, *, clock: Clock | None = None
+    settings: Settings | None = None, *, clock: Clock | None = None, upkeep: bool = True
 ) -> AsyncIterator[App]:
     """The whole system, ready: embedded servers where none are named, migrated, bootstrapped.
 
     Settings come from the environment by default. Code that runs actions here is trusted: the
-    actor is ``system`` until ``acting_as`` narrows it.
+    actor is ``system`` until ``acting_as`` narrows it. Without ``upkeep`` nothing happens that
+    is not asked for: jobs, agents and statistics wait for another process.
     """
     settings = settings or Settings.from_environment(os.environ)
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         dsn = await _database(stack, settings)
-        valkey = await _valkey(stack, settings)
+        valkey_url = await _valkey_url(stack, settings)
         pool = await open_pool(dsn, settings)
         stack.push_async_callback(_close, pool)
         recorder = AuditRecorder(AuditRepository(), clock)
         database = PostgresDatabase(pool, recorder, settings.database_acquire_timeout)
-        async with database.transaction() as tx:
-            cursor_key = await bootstrap.install(tx, clock)
-        hasher = ThreadedHasher(
-            memory_kib=settings.hash_memory_kib,
-            time_cost=settings.hash_time_cost,
-            parallelism=settings.hash_parallelism,
-            threads=settings.hash_threads,
-            queue=settings.hash_queue,
-        )
-        stack.callback(hasher.close)
-        app = App(
-            settings,
-            database=database,
-            recorder=recorder,
-            valkey=valkey,
-            hasher=hasher,
-            cursor_key=cursor_key,
-            clock=clock,
-        )
+        foundation = await _foundation(stack, settings, database, clock, valkey_url)
+        valkey = ValkeyConnection.connect(valkey_url) if valkey_url else None
+        if valkey is not None:
+            stack.push_async_callback(valkey.close)
+        app = App(foundation, database=database, recorder=recorder, valkey=valkey)
         app.first_password = await bootstrap.ensure_superadmin(database, app.users, settings)
         if app.first_password is not None:
             app.write_connection_file(settings.host, settings.port or 8420)
-        for work in (_keep_partitions(database, clock), app.worker.run_forever()):
+        for work in app.upkeep() if upkeep else ():
             stack.push_async_callback(_cancel, asyncio.create_task(work))
         stack.push_async_callback(app.drain)
         yield app
+
+
+async def _foundation(
+    stack: AsyncExitStack,
+    settings: Settings,
+    database: PostgresDatabase,
+    clock: Clock,
+    valkey_url: str | None,
+) -> Foundation:
+    async with database.transaction() as tx:
+        cursor_key = await bootstrap.install(tx, clock)
+    hasher = ThreadedHasher(
+        memory_kib=settings.hash_memory_kib,
+        time_cost=settings.hash_time_cost,
+        parallelism=settings.hash_parallelism,
+        threads=settings.hash_threads,
+        queue=settings.hash_queue,
+    )
+    stack.callback(hasher.close)
+    make_data_folder(settings.data_dir)
+    storage = LocalStorage({"local": settings.data_dir / "vfolders"})
+    stack.callback(storage.close)
+    await storage.prepare()
+    statistics = ValkeyStatistics.connect(valkey_url) if valkey_url else NoStatistics()
+    if isinstance(statistics, ValkeyStatistics):
+        stack.push_async_callback(statistics.close)
+    return Foundation(
+        settings=settings,
+        database=database,
+        clock=clock,
+        cursor_key=cursor_key,
+        hasher=hasher,
+        cipher=ensure_keys(settings.data_dir / "secret.keys"),
+        storage_manager=storage,
+        agent_registry=LocalAgents(settings.data_dir / "agents"),
+        valkey_stat_client=statistics,
+    )
 
 
 async def migrate(settings: Settings) -> str:
@@ -254,16 +242,12 @@ async def _database(stack: AsyncExitStack, settings: Settings) -> str:
     return postgres.dsn(APPLICATION, DATABASE)
 
 
-async def _valkey(stack: AsyncExitStack, settings: Settings) -> ValkeyConnection | None:
-    url = settings.valkey_url
-    if url is None and available():
-        server = EmbeddedValkey(settings.data_dir / "valkey")
-        url = (await stack.enter_async_context(kept_running(server))).url
-    if url is None:
-        return None
-    connection = ValkeyConnection.connect(url)
-    stack.push_async_callback(connection.close)
-    return connection
+async def _valkey_url(stack: AsyncExitStack, settings: Settings) -> str | None:
+    """Where Valkey answers: the one named, else our own where its wheel is installed."""
+    if settings.valkey_url is not None or not available():
+        return settings.valkey_url
+    server = EmbeddedValkey(settings.data_dir / "valkey")
+    return (await stack.enter_async_context(kept_running(server))).url
 
 
 async def _close(pool: Any) -> None:  # Any: asyncpg's pool

@@ -49,6 +49,18 @@ ADD_POLICIES = Statement(
     on conflict (name) do nothing
     """,
 )
+ADD_KEYPAIR_POLICIES = Statement(
+    "bootstrap.add_keypair_policies",
+    "Make the policy that access keys have by default.",
+    """
+    insert into keypair_policies
+        (name, default_for_unspecified, total_resource_slots, max_session_lifetime,
+         max_concurrent_sessions, max_concurrent_sftp_sessions, max_containers_per_session,
+         idle_timeout, allowed_vfolder_hosts, created_at)
+    values ('default', 'limited', '{}', 0, 30, 1, 1, 0, '{}', $1)
+    on conflict (name) do nothing
+    """,
+)
 HAS_SUPERADMIN = Statement(
     "bootstrap.has_superadmin",
     "Whether there has ever been a superadmin.",
@@ -64,6 +76,7 @@ async def install(tx: Transaction, clock: Clock) -> bytes:
     await tx.execute(INSTALL, secrets.token_bytes(32), now)
     await tx.execute(ADD_TENANT, uuid7(now), now)
     await tx.execute(ADD_POLICIES, POLICIES, now)
+    await tx.execute(ADD_KEYPAIR_POLICIES, now)
     key: bytes = await tx.fetchval(CURSOR_KEY)
     return key
 

@@ -1,13 +1,30 @@
 """The table of all routes, collected from the slices; light enough for clients to import."""
 
+from tenantry.access_keys.routes import ROUTES as ACCESS_KEYS
 from tenantry.audit.routes import ROUTES as AUDIT
 from tenantry.auth.routes import ROUTES as AUTH
+from tenantry.compute.routes import ROUTES as COMPUTE
+from tenantry.groups.routes import ROUTES as GROUPS
 from tenantry.jobs.routes import ROUTES as JOBS
+from tenantry.resources.routes import ROUTES as RESOURCES
+from tenantry.storage.routes import ROUTES as STORAGE
+from tenantry.usage.routes import ROUTES as USAGE
 from tenantry.users.routes import ROUTES as USERS
 from tenantry.wire import Wire
 
 API = "/api/v1"
-ROUTES = (*AUTH, *USERS, *JOBS, *AUDIT)
+ROUTES = (
+    *AUTH,
+    *USERS,
+    *GROUPS,
+    *ACCESS_KEYS,
+    *RESOURCES,
+    *STORAGE,
+    *COMPUTE,
+    *USAGE,
+    *JOBS,
+    *AUDIT,
+)
 
 
 def wire() -> Wire:

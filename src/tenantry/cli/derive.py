@@ -135,7 +135,9 @@ def _parameter(field: WireField) -> Iterator[click.Parameter]:
         yield click.Option([f"--{dashed}-file", _filed(field)], metavar="FILE", help=told)
     elif field.required or field.name == "text":
         # What one searches for needs no option's name before it.
-        yield click.Argument([field.name], type=shape.kind, required=field.where == "path")
+        required = field.where == "path"
+        count = -1 if shape.many else 1
+        yield click.Argument([field.name], type=shape.kind, nargs=count, required=required)
     elif shape.kind is None:
         switch = f"--{dashed}/--no-{dashed}"
         yield click.Option([switch, field.name], default=None, help=_help(field))

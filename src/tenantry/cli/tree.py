@@ -29,10 +29,21 @@ HAND_WRITTEN: Final = {
     "user import": "importing:import_users",
     "user export": "exporting:export_users",
     "user purge": "purging:purge",
+    "usage me": "usage:me",
+    "usage user": "usage:user",
+    "usage all": "usage:everybody",
 }
 
 _NOUNS: Final = {
     "user": "People and programs that can log in.",
+    "access-key": "API credentials.",
+    "agent": "Machines that run compute sessions.",
+    "compute": "Compute sessions: workloads that run on agents.",
+    "group": "Users inside a tenant.",
+    "keypair-policy": "What an access key may use.",
+    "resource-policy": "What a user may use.",
+    "usage": "What compute sessions came to in the last 30 days.",
+    "vfolder": "Folders that users keep their data in.",
     "job": "Work outside the database that is promised, under way or stuck.",
     "audit": "Who did what, when and with which outcome.",
 }

@@ -14,7 +14,7 @@ class _State(Enum):
     NULLIFY = "nullify"
 
 
-class OptionalState(Generic[T]):
+class OptionalState(Generic[T]):  # noqa: PLW1641 - a value may be a list, which has no hash
     """A new value, or no change. Falsy values are values; None is not one."""
 
     __slots__ = ("_state", "_value")

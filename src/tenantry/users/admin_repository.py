@@ -9,6 +9,7 @@ from tenantry.jobs.model import Job
 from tenantry.jobs.service import JobService
 from tenantry.jobs.worker import Handler, Worker
 from tenantry.kernel.transaction import Statement, Transaction
+from tenantry.users.ports import Companions
 from tenantry.users.purging import Outcome, PurgeOrder, PurgeStep
 
 PURGE = "user.purge"
@@ -43,8 +44,15 @@ REMOVE = Statement("users.remove", "Remove a user.", "delete from users where id
 class AdminUserRepository:
     """Removes users, with everything that other slices keep of them."""
 
-    def __init__(self, *, steps: Sequence[PurgeStep], job_service: JobService) -> None:
+    def __init__(
+        self,
+        *,
+        steps: Sequence[PurgeStep],
+        companions: Sequence[Companions],
+        job_service: JobService,
+    ) -> None:
         self._steps = steps
+        self._companions = companions
         self._jobs = job_service
 
     @property
@@ -72,6 +80,8 @@ class AdminUserRepository:
         """Remove the rows of all steps, then the user's own; the audit keeps a pseudonym."""
         for step in self._steps:
             await step.forget(tx, user_id)
+        for companion in self._companions:
+            await companion.forget(tx, user_id)
         await tx.execute(REMOVE_SESSIONS, user_id)
         await tx.execute(REMOVE_ATTEMPTS, user_id)
         await tx.execute(PSEUDONYMISE, user_id)

@@ -17,6 +17,7 @@ from tenantry.users.access import Scope
 from tenantry.users.actions import ImportResult, ImportRow, ImportUsersAction
 from tenantry.users.model import UserCreator
 from tenantry.users.names import fold
+from tenantry.users.ports import Companions
 from tenantry.users.repository import UserRepository
 
 CREATED, UNCHANGED, REFUSED = "created", "unchanged", "refused"
@@ -64,7 +65,9 @@ class UserImporter:
         hasher: PasswordHasher,
         password_policy: PasswordPolicy,
         clock: Clock,
+        companions: Sequence[Companions] = (),
     ) -> None:
+        self._companions = companions
         self._users = user_repository
         self._database = user_repository.database
         self._hasher = hasher
@@ -86,7 +89,9 @@ class UserImporter:
                 candidate.columns["password_hash"] = password_hash
         async with self._database.transaction() as tx:
             await self._compare(tx, candidates)
-            for user_id, candidate in await self._insert(tx, candidates):
+            added = await self._insert(tx, candidates)
+            await self._welcome(tx, added)
+            for user_id, candidate in added:
                 tx.note(
                     Note(
                         target=candidate.columns["username"],
@@ -97,6 +102,14 @@ class UserImporter:
                 )
         return ImportResult([candidate.answer() for candidate in candidates])
 
+    async def _welcome(self, tx: Transaction, added: Sequence[tuple[UUID, _Candidate]]) -> None:
+        if not self._companions or not added:
+            return
+        users = await self._users.find_many(tx, [user_id for user_id, _ in added])
+        newcomers = [(users[user_id], candidate.creator) for user_id, candidate in added]
+        for companion in self._companions:
+            await companion.welcome(tx, newcomers)
+
     def _judged(self, row: int, creator: UserCreator) -> _Candidate:
         candidate = _Candidate(row, creator, {})
         try:
@@ -105,6 +118,9 @@ class UserImporter:
             fault = error.violations[0]
             candidate.refuse(fault.field, fault.code, fault.message)
             return candidate
+        if creator.group_ids:
+            message = "cannot be imported; add members to the groups afterwards"
+            candidate.refuse("group_ids", "not_here", message)
         if creator.password is not None:
             context = creator.username, creator.email, creator.domain_name
             for fault in violations(creator.password, self._policy, context, "password"):

@@ -39,6 +39,9 @@ FIND = {
         f"{READ} where u.email_key = $1 and {_SEEN}",
     ),
 }
+FIND_MANY = Statement(
+    "users.find_many", "Users by their ids.", f"{READ} where u.id = any($1::uuid[])"
+)
 LOCK = {
     by: Statement(
         f"{found.name}_locked", f"{found.purpose[:-1]}, locked.", f"{found.sql} for update of u"

@@ -49,6 +49,11 @@ class UserRepository:
         row = await tx.fetchrow(queries.FIND[key.by], *_found_by(key, scope))
         return user_of(row) if row else None
 
+    async def find_many(self, tx: Transaction, user_ids: Sequence[UUID]) -> dict[UUID, UserData]:
+        """The users of these ids that there are."""
+        rows = await tx.fetch(queries.FIND_MANY, list(user_ids))
+        return {row["id"]: user_of(row) for row in rows}
+
     async def lock(self, tx: Transaction, key: UserKey, scope: Scope) -> UserData:
         """Like ``get``, and nobody else changes it until the transaction ends."""
         row = await tx.fetchrow(queries.LOCK[key.by], *_found_by(key, scope))

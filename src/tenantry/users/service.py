@@ -87,6 +87,7 @@ class UserService:
             hasher=self._hasher,
             password_policy=self._password_policy,
             clock=self._clock,
+            companions=self._companions,
         )
 
     @cached_property
@@ -129,6 +130,8 @@ class UserService:
             user = await self._users.get(tx, UserKey("id", str(user_id)), Scope())
             for companion in self._companions:
                 await companion.welcome(tx, [(user, creator)])
+            if self._companions:
+                user = await self._users.get(tx, UserKey("id", str(user_id)), Scope())
             tx.note(_note(user, {"status": (None, user.status), "role": (None, user.role)}))
         return UserResult(user)
 

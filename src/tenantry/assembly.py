@@ -1,0 +1,317 @@
+"""Puts the services together from the adapters; ``app.py`` starts and ends what they stand on."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+
+from tenantry.access_keys.companion import AccessKeyCompanion
+from tenantry.access_keys.keyring import Keyring
+from tenantry.access_keys.repository import AccessKeyRepository
+from tenantry.access_keys.service import AccessKeyService
+from tenantry.adapters.agents import LocalAgents
+from tenantry.adapters.cipher import Cipher
+from tenantry.audit.repository import AuditRepository
+from tenantry.audit.service import AuditService
+from tenantry.auth.service import AuthService
+from tenantry.compute.launcher import Launcher
+from tenantry.compute.purge import ComputePurge
+from tenantry.compute.repository import ComputeRepository
+from tenantry.compute.service import ComputeService
+from tenantry.compute.upkeep import ComputeUpkeep
+from tenantry.groups.companion import GroupCompanion
+from tenantry.groups.repository import GroupRepository
+from tenantry.groups.service import GroupService
+from tenantry.jobs.repository import JobRepository
+from tenantry.jobs.service import JobService
+from tenantry.kernel.clock import Clock
+from tenantry.kernel.transaction import Database
+from tenantry.lockout.model import LockoutPolicy
+from tenantry.lockout.repository import AttemptRepository
+from tenantry.lockout.service import LockoutService
+from tenantry.passwords.policy import PasswordPolicy
+from tenantry.passwords.ports import PasswordHasher
+from tenantry.resources.repository import keypair_policies, resource_policies
+from tenantry.resources.service import ResourceService
+from tenantry.sessions.model import SessionPolicy
+from tenantry.sessions.repository import SessionRepository
+from tenantry.sessions.service import SessionService
+from tenantry.settings import Settings
+from tenantry.storage.companion import VfolderCompanion
+from tenantry.storage.deletion import Deletions
+from tenantry.storage.mounting import FolderPaths
+from tenantry.storage.ports import StorageManager
+from tenantry.storage.purge import VfolderPurge
+from tenantry.storage.repository import FolderRepository
+from tenantry.storage.service import StorageService
+from tenantry.usage.collector import UsageCollector
+from tenantry.usage.ports import ValkeyStatClient
+from tenantry.usage.purge import UsagePurge
+from tenantry.usage.repository import UsageRepository
+from tenantry.usage.service import UsageService
+from tenantry.users.access import Scope
+from tenantry.users.admin_repository import AdminUserRepository
+from tenantry.users.ports import Companions
+from tenantry.users.repository import UserRepository
+from tenantry.users.service import UserService
+
+
+@dataclass(frozen=True)
+class Foundation:
+    """What all services stand on."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    cursor_key: bytes
+    hasher: PasswordHasher
+    cipher: Cipher
+    storage_manager: StorageManager
+    agent_registry: LocalAgents
+    valkey_stat_client: ValkeyStatClient
+
+
+class Assembly:
+    """One instance of every service, each made when it is first asked for."""
+
+    def __init__(self, foundation: Foundation) -> None:
+        self._on = foundation
+        self.user_repository = UserRepository(foundation.database)
+        self._attempts = AttemptRepository()
+        self._keys = AccessKeyRepository()
+        self._groups = GroupRepository()
+        self._folders = FolderRepository()
+        self._compute = ComputeRepository()
+        self._usage = UsageRepository()
+        self._password_policy = PasswordPolicy()
+
+    @cached_property
+    def lockout(self) -> LockoutService:
+        """Counts attempts."""
+        settings = self._on.settings
+        policy = LockoutPolicy(
+            max_failures=settings.max_failed_attempts,
+            duration=timedelta(minutes=settings.lockout_minutes),
+        )
+        return LockoutService(
+            database=self._on.database,
+            attempt_repository=self._attempts,
+            policy=policy,
+            clock=self._on.clock,
+        )
+
+    @cached_property
+    def sessions(self) -> SessionService:
+        """Opens and ends sessions."""
+        settings = self._on.settings
+        policy = SessionPolicy(
+            idle=timedelta(minutes=settings.session_idle_minutes),
+            absolute=timedelta(hours=settings.session_max_hours),
+        )
+        return SessionService(
+            session_repository=SessionRepository(), policy=policy, clock=self._on.clock
+        )
+
+    @cached_property
+    def auth(self) -> AuthService:
+        """Proves who somebody is."""
+        return AuthService(
+            database=self._on.database,
+            principals=self.user_repository,
+            lockout_service=self.lockout,
+            session_service=self.sessions,
+            hasher=self._on.hasher,
+            password_policy=self._password_policy,
+            clock=self._on.clock,
+        )
+
+    @cached_property
+    def audit(self) -> AuditService:
+        """Searches the audit."""
+        return AuditService(
+            database=self._on.database,
+            audit_repository=AuditRepository(),
+            cursor_key=self._on.cursor_key,
+        )
+
+    @cached_property
+    def jobs(self) -> JobService:
+        """The outbox."""
+        return JobService(
+            database=self._on.database,
+            job_repository=JobRepository(),
+            clock=self._on.clock,
+            cursor_key=self._on.cursor_key,
+            visible_tenant=lambda actor: Scope.of(actor).tenant_id,
+        )
+
+    @cached_property
+    def users(self) -> UserService:
+        """Users, with all that belongs to them in other slices."""
+        return UserService(
+            user_repository=self.user_repository,
+            admin_user_repository=self.admin_user_repository,
+            hasher=self._on.hasher,
+            password_policy=self._password_policy,
+            clock=self._on.clock,
+            cursor_key=self._on.cursor_key,
+            companions=self._companions,
+        )
+
+    @cached_property
+    def admin_user_repository(self) -> AdminUserRepository:
+        """What a purge does, in this order."""
+        compute = ComputePurge(
+            database=self._on.database,
+            compute_repository=self._compute,
+            compute_service=self.compute,
+        )
+        vfolders = VfolderPurge(
+            database=self._on.database,
+            folder_repository=self._folders,
+            companion=self._vfolder_companion,
+            mounts=self.compute,
+        )
+        steps = (compute, vfolders, UsagePurge(usage_service=self.usage))
+        return AdminUserRepository(steps=steps, companions=self._companions, job_service=self.jobs)
+
+    @cached_property
+    def groups(self) -> GroupService:
+        """Groups and who is in them."""
+        return GroupService(
+            database=self._on.database,
+            group_repository=self._groups,
+            users=self.user_repository,
+            clock=self._on.clock,
+            cursor_key=self._on.cursor_key,
+        )
+
+    @cached_property
+    def access_keys(self) -> AccessKeyService:
+        """Credentials of programs."""
+        return AccessKeyService(
+            database=self._on.database,
+            access_key_repository=self._keys,
+            keyring=self._keyring,
+            users=self.user_repository,
+            clock=self._on.clock,
+            cursor_key=self._on.cursor_key,
+        )
+
+    @cached_property
+    def resources(self) -> ResourceService:
+        """Policies of resources."""
+        return ResourceService(
+            database=self._on.database,
+            resource_policies=resource_policies(),
+            keypair_policies=keypair_policies(),
+            clock=self._on.clock,
+            cursor_key=self._on.cursor_key,
+        )
+
+    @cached_property
+    def storage(self) -> StorageService:
+        """Vfolders."""
+        return StorageService(
+            database=self._on.database,
+            storage_manager=self._on.storage_manager,
+            folder_repository=self._folders,
+            deletions=self._deletions,
+            mounts=self.compute,
+            clock=self._on.clock,
+            cursor_key=self._on.cursor_key,
+        )
+
+    @cached_property
+    def compute(self) -> ComputeService:
+        """Agents and compute sessions."""
+        return ComputeService(
+            database=self._on.database,
+            compute_repository=self._compute,
+            launcher=self._launcher,
+            folders=self._folder_paths,
+            clock=self._on.clock,
+            cursor_key=self._on.cursor_key,
+        )
+
+    @cached_property
+    def compute_upkeep(self) -> ComputeUpkeep:
+        """Keeps the records and the agents in step."""
+        return ComputeUpkeep(
+            database=self._on.database,
+            compute_repository=self._compute,
+            launcher=self._launcher,
+            agent_registry=self._on.agent_registry,
+            clock=self._on.clock,
+            own_agent=self._on.agent_registry.described(self._on.clock.now()),
+        )
+
+    @cached_property
+    def usage(self) -> UsageService:
+        """Month statistics."""
+        return UsageService(
+            database=self._on.database,
+            usage_repository=self._usage,
+            valkey_stat_client=self._on.valkey_stat_client,
+            clock=self._on.clock,
+        )
+
+    @cached_property
+    def usage_collector(self) -> UsageCollector:
+        """Takes samples and closes bins."""
+        return UsageCollector(
+            database=self._on.database,
+            usage_repository=self._usage,
+            agent_registry=self._on.agent_registry,
+            valkey_stat_client=self._on.valkey_stat_client,
+            clock=self._on.clock,
+        )
+
+    @cached_property
+    def _companions(self) -> list[Companions]:
+        return [
+            GroupCompanion(group_repository=self._groups, clock=self._on.clock),
+            AccessKeyCompanion(
+                access_key_repository=self._keys, keyring=self._keyring, clock=self._on.clock
+            ),
+            self._vfolder_companion,
+        ]
+
+    @cached_property
+    def _keyring(self) -> Keyring:
+        return Keyring(
+            database=self._on.database, access_key_repository=self._keys, cipher=self._on.cipher
+        )
+
+    @cached_property
+    def _deletions(self) -> Deletions:
+        return Deletions(
+            database=self._on.database,
+            storage_manager=self._on.storage_manager,
+            folder_repository=self._folders,
+            clock=self._on.clock,
+        )
+
+    @cached_property
+    def _vfolder_companion(self) -> VfolderCompanion:
+        return VfolderCompanion(
+            database=self._on.database,
+            folder_repository=self._folders,
+            deletions=self._deletions,
+            clock=self._on.clock,
+        )
+
+    @cached_property
+    def _folder_paths(self) -> FolderPaths:
+        return FolderPaths(
+            storage_manager=self._on.storage_manager, folder_repository=self._folders
+        )
+
+    @cached_property
+    def _launcher(self) -> Launcher:
+        return Launcher(
+            database=self._on.database,
+            compute_repository=self._compute,
+            agent_registry=self._on.agent_registry,
+            folders=self._folder_paths,
+            clock=self._on.clock,
+        )
