@@ -115,7 +115,7 @@ async def tenantry(
     await owner.execute(
         f"begin; set local session_replication_role = replica; {deletes}; commit"
     )
-    async with open_app(settings, clock=clock) as app:
+    async with open_app(settings, clock=clock, upkeep=False) as app:
         yield app
 
 

@@ -23,6 +23,8 @@ WRITTEN_BY_HAND = {
     "whoami": "whoami",
     "user.change_password": "password",
     "user.import": "user import",
+    "user.month_stats": "usage user",
+    "tenant.month_stats": "usage all",
     "user.purge": "user purge",
     "user.preview_purge": "user purge",
 }

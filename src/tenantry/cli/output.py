@@ -16,6 +16,8 @@ from tenantry.kernel.page import Page
 _COLUMNS: Final = {
     "UserData": ("username", "email", "full_name", "role", "status", "domain_name", "last_login"),
     "AuditEntry": ("timestamp", "actor", "action", "target", "outcome", "ip_address"),
+    "AgentData": ("name", "address", "status", "cpu", "memory", "gpu", "heartbeat_at"),
+    "ComputeSessionData": ("id", "name", "kind", "status", "username", "agent", "started_at"),
 }
 
 
