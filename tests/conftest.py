@@ -112,9 +112,7 @@ async def tenantry(
     )
     # Truncating rewrites every table and partition, which takes 50 times as long as deleting.
     deletes = "; ".join(f"delete from {row[0]}" for row in tables)
-    await owner.execute(
-        f"begin; set local session_replication_role = replica; {deletes}; commit"
-    )
+    await owner.execute(f"begin; set local session_replication_role = replica; {deletes}; commit")
     async with open_app(settings, clock=clock, upkeep=False) as app:
         yield app
 

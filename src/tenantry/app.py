@@ -16,7 +16,7 @@ from tenantry import bootstrap
 from tenantry.access_keys.processors import AccessKeyProcessors
 from tenantry.adapters.agents import LocalAgents
 from tenantry.adapters.argon2 import ThreadedHasher
-from tenantry.adapters.cipher import ensure_keys
+from tenantry.adapters.cipher import Cipher, ensure_keys, read_keys
 from tenantry.adapters.log import LogMonitor
 from tenantry.adapters.postgres.database import APPLICATION, PostgresDatabase, open_pool
 from tenantry.adapters.postgres.embedded import EmbeddedPostgres
@@ -42,6 +42,7 @@ from tenantry.kernel.monitor import ActionMonitor
 from tenantry.kernel.processor import Runner
 from tenantry.resources.processors import ResourceProcessors
 from tenantry.routes import wire
+from tenantry.second_factor.processors import SecondFactorProcessors
 from tenantry.settings import Settings
 from tenantry.storage.processors import VfolderProcessors
 from tenantry.usage.processors import UsageProcessors
@@ -95,10 +96,16 @@ class App:
         self.user_service = services.users
         self.auth_service = services.auth
         self.job_service = services.jobs
+        self.access_key_identifier = services.access_key_identifier(
+            frozenset(b.action.tag for b in self.wire.bindings if b.action.reads)
+        )
         self._runner = run = Runner(self.action_monitors, BuiltInRoleGuard(), self.clock)
         self.users = UserProcessors(user_service=services.users, run=run)
         self.auth = AuthProcessors(auth_service=services.auth, run=run)
         self.groups = GroupProcessors(group_service=services.groups, run=run)
+        self.second_factor = SecondFactorProcessors(
+            second_factor_service=services.second_factor, run=run
+        )
         self.access_keys = AccessKeyProcessors(access_key_service=services.access_keys, run=run)
         self.resources = ResourceProcessors(resource_service=services.resources, run=run)
         self.vfolders = VfolderProcessors(storage_service=services.storage, run=run)
@@ -173,6 +180,7 @@ async def open_app(
         if valkey is not None:
             stack.push_async_callback(valkey.close)
         app = App(foundation, database=database, recorder=recorder, valkey=valkey)
+        await app.assembly.prepare_secrets()
         app.first_password = await bootstrap.ensure_superadmin(database, app.users, settings)
         if app.first_password is not None:
             app.write_connection_file(settings.host, settings.port or 8420)
@@ -180,6 +188,13 @@ async def open_app(
             stack.push_async_callback(_cancel, asyncio.create_task(work))
         stack.push_async_callback(app.drain)
         yield app
+
+
+def _cipher(settings: Settings) -> Cipher:
+    """The keys of the file named, or of our own, which the first start makes."""
+    if settings.secret_key_file is not None:
+        return read_keys(settings.secret_key_file)
+    return ensure_keys(settings.data_dir / "secret.keys")
 
 
 async def _foundation(
@@ -200,7 +215,7 @@ async def _foundation(
     )
     stack.callback(hasher.close)
     make_data_folder(settings.data_dir)
-    storage = LocalStorage({"local": settings.data_dir / "vfolders"})
+    storage = LocalStorage(settings.storage_roots or {"local": settings.data_dir / "vfolders"})
     stack.callback(storage.close)
     await storage.prepare()
     statistics = ValkeyStatistics.connect(valkey_url) if valkey_url else NoStatistics()
@@ -212,7 +227,7 @@ async def _foundation(
         clock=clock,
         cursor_key=cursor_key,
         hasher=hasher,
-        cipher=ensure_keys(settings.data_dir / "secret.keys"),
+        cipher=_cipher(settings),
         storage_manager=storage,
         agent_registry=LocalAgents(settings.data_dir / "agents"),
         valkey_stat_client=statistics,

@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import cached_property
 
 from tenantry.access_keys.companion import AccessKeyCompanion
+from tenantry.access_keys.identification import AccessKeyIdentifier
 from tenantry.access_keys.keyring import Keyring
 from tenantry.access_keys.repository import AccessKeyRepository
 from tenantry.access_keys.service import AccessKeyService
@@ -32,6 +33,10 @@ from tenantry.passwords.policy import PasswordPolicy
 from tenantry.passwords.ports import PasswordHasher
 from tenantry.resources.repository import keypair_policies, resource_policies
 from tenantry.resources.service import ResourceService
+from tenantry.second_factor.companion import SecondFactorCompanion
+from tenantry.second_factor.repository import SecondFactorRepository
+from tenantry.second_factor.service import SecondFactorService
+from tenantry.second_factor.verifier import CodeVerifier
 from tenantry.sessions.model import SessionPolicy
 from tenantry.sessions.repository import SessionRepository
 from tenantry.sessions.service import SessionService
@@ -78,6 +83,7 @@ class Assembly:
         self.user_repository = UserRepository(foundation.database)
         self._attempts = AttemptRepository()
         self._keys = AccessKeyRepository()
+        self._factors = SecondFactorRepository()
         self._groups = GroupRepository()
         self._folders = FolderRepository()
         self._compute = ComputeRepository()
@@ -119,6 +125,7 @@ class Assembly:
             principals=self.user_repository,
             lockout_service=self.lockout,
             session_service=self.sessions,
+            second_factor=self.second_factor,
             hasher=self._on.hasher,
             password_policy=self._password_policy,
             clock=self._on.clock,
@@ -191,11 +198,45 @@ class Assembly:
         return AccessKeyService(
             database=self._on.database,
             access_key_repository=self._keys,
-            keyring=self._keyring,
+            keyring=self.keyring,
             users=self.user_repository,
             clock=self._on.clock,
             cursor_key=self._on.cursor_key,
         )
+
+    def access_key_identifier(self, read_tags: frozenset[str]) -> AccessKeyIdentifier:
+        """Tells who asks with a key; one that may only read runs actions of these tags."""
+        return AccessKeyIdentifier(
+            database=self._on.database,
+            access_key_repository=self._keys,
+            keyring=self.keyring,
+            users=self.user_repository,
+            clock=self._on.clock,
+            read_tags=read_tags,
+        )
+
+    @cached_property
+    def second_factor(self) -> SecondFactorService:
+        """Codes of authenticator apps, and recovery codes."""
+        return SecondFactorService(
+            database=self._on.database,
+            second_factor_repository=self._factors,
+            verifier=self.code_verifier,
+            users=self.user_repository,
+            lockout_service=self.lockout,
+            session_service=self.sessions,
+            hasher=self._on.hasher,
+            clock=self._on.clock,
+        )
+
+    async def prepare_secrets(self) -> None:
+        """Seal all secrets with today's key; ConfigurationError where one cannot be opened."""
+        cipher = self._on.cipher
+        held = await self.keyring.key_ids() | await self.code_verifier.key_ids()
+        cipher.require_known(held)
+        if held - {cipher.current_id}:
+            await self.keyring.reseal()
+            await self.code_verifier.reseal()
 
     @cached_property
     def resources(self) -> ResourceService:
@@ -271,15 +312,27 @@ class Assembly:
         return [
             GroupCompanion(group_repository=self._groups, clock=self._on.clock),
             AccessKeyCompanion(
-                access_key_repository=self._keys, keyring=self._keyring, clock=self._on.clock
+                access_key_repository=self._keys, keyring=self.keyring, clock=self._on.clock
             ),
+            SecondFactorCompanion(second_factor_repository=self._factors),
             self._vfolder_companion,
         ]
 
     @cached_property
-    def _keyring(self) -> Keyring:
+    def keyring(self) -> Keyring:
+        """Seals and opens the secrets of access keys."""
         return Keyring(
             database=self._on.database, access_key_repository=self._keys, cipher=self._on.cipher
+        )
+
+    @cached_property
+    def code_verifier(self) -> CodeVerifier:
+        """Verifies the codes of authenticator apps."""
+        return CodeVerifier(
+            database=self._on.database,
+            second_factor_repository=self._factors,
+            cipher=self._on.cipher,
+            clock=self._on.clock,
         )
 
     @cached_property

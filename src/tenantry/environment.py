@@ -79,6 +79,17 @@ def folder(value: str) -> Path:
     return Path(value)
 
 
+def roots(value: str) -> dict[str, Path]:
+    """Names and folders, such as ``fast=/srv/nvme,large=/srv/disks``."""
+    found: dict[str, Path] = {}
+    for entry in value.split(","):
+        name, equals, path = entry.strip().partition("=")
+        if not (equals and path and name.isascii() and name.isidentifier()) or name in found:
+            raise ValueError("names and folders, such as fast=/srv/nvme,large=/srv/disks")
+        found[name] = folder(path)
+    return found
+
+
 def choice(*allowed: str) -> Callable[[str], str]:
     """A parser of one of a few words, in any case."""
 

@@ -7,6 +7,7 @@ from tenantry.compute.routes import ROUTES as COMPUTE
 from tenantry.groups.routes import ROUTES as GROUPS
 from tenantry.jobs.routes import ROUTES as JOBS
 from tenantry.resources.routes import ROUTES as RESOURCES
+from tenantry.second_factor.routes import ROUTES as SECOND_FACTOR
 from tenantry.storage.routes import ROUTES as STORAGE
 from tenantry.usage.routes import ROUTES as USAGE
 from tenantry.users.routes import ROUTES as USERS
@@ -18,6 +19,7 @@ ROUTES = (
     *USERS,
     *GROUPS,
     *ACCESS_KEYS,
+    *SECOND_FACTOR,
     *RESOURCES,
     *STORAGE,
     *COMPUTE,

@@ -20,6 +20,7 @@ from tenantry.environment import (
     networks,
     postgres_url,
     read_variable,
+    roots,
     seconds,
     text,
     valkey_url,
@@ -118,6 +119,18 @@ class Settings:
         "Valkey or Redis server.",
         shown="the embedded server where its wheel is installed",
         secret=True,
+    )
+    secret_key_file: Path | None = setting(
+        None,
+        folder,
+        "File with the keys that encrypt secrets in the database, one a line, the newest first.",
+        shown="`secret.keys` in `TENANTRY_DATA_DIR`, made by the first start",
+    )
+    storage_roots: Mapping[str, Path] | None = setting(
+        None,
+        roots,
+        "Places of vfolders, such as `fast=/srv/nvme,large=/srv/disks`; new ones go to the first.",
+        shown="`local`, in `TENANTRY_DATA_DIR`",
     )
     admin_user: str = setting("root", word, "Username of the administrator the first start makes.")
     admin_password: str | None = setting(

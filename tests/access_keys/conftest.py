@@ -1,4 +1,4 @@
-"""Access keys put together with the users that they come with."""
+"""What the tests of access keys need."""
 
 from collections.abc import Awaitable, Callable
 
@@ -12,15 +12,11 @@ from tenantry.access_keys.keyring import Keyring
 from tenantry.access_keys.model import AccessKeyData, IssuedAccessKey, KeyActor
 from tenantry.access_keys.processors import AccessKeyProcessors
 from tenantry.access_keys.repository import AccessKeyRepository
-from tenantry.access_keys.service import AccessKeyService
-from tenantry.adapters.cipher import KEY_BYTES, Cipher
 from tenantry.app import App
 from tenantry.audit.actions import SearchAuditAction
 from tenantry.audit.model import AuditEntry
 from tenantry.kernel.action import Origin
-from tenantry.kernel.processor import Runner
 from tenantry.testing.users import make_user
-from tenantry.users.access import BuiltInRoleGuard
 from tenantry.users.model import UserData
 
 Keys = Callable[[UserData], Awaitable[list[AccessKeyData]]]
@@ -32,66 +28,41 @@ HOME = Origin(face="test", address="192.0.2.7")
 
 
 @pytest.fixture
-def cipher() -> Cipher:
-    return Cipher([b"1" * KEY_BYTES])
-
-
-@pytest.fixture
-async def keyring(tenantry: App, cipher: Cipher, owner: asyncpg.Connection) -> Keyring:
-    """The keyring, and the policy that every key has."""
+async def roomy(tenantry: App, owner: asyncpg.Connection) -> None:
+    """A second policy for keys."""
     await owner.execute(
         "insert into keypair_policies (name, default_for_unspecified, total_resource_slots,"
         " max_session_lifetime, max_concurrent_sessions, max_concurrent_sftp_sessions,"
         " max_containers_per_session, idle_timeout, allowed_vfolder_hosts, created_at)"
-        " select name, 'limited', '{}', 0, 30, 1, 1, 1800, '{}', now()"
-        " from unnest(array['default', 'roomy']) as name on conflict (name) do nothing"
-    )
-    return Keyring(
-        database=tenantry.database, access_key_repository=AccessKeyRepository(), cipher=cipher
+        " values ('roomy', 'limited', '{}', 0, 30, 1, 1, 1800, '{}', now())"
     )
 
 
 @pytest.fixture
-def companion(tenantry: App, keyring: Keyring) -> AccessKeyCompanion:
+def keyring(tenantry: App) -> Keyring:
+    return tenantry.assembly.keyring
+
+
+@pytest.fixture
+def companion(tenantry: App) -> AccessKeyCompanion:
     """The keys' part in what happens to users."""
-    companion = AccessKeyCompanion(
-        access_key_repository=AccessKeyRepository(), keyring=keyring, clock=tenantry.clock
+    return AccessKeyCompanion(
+        access_key_repository=AccessKeyRepository(),
+        keyring=tenantry.assembly.keyring,
+        clock=tenantry.clock,
     )
-    known = tenantry.user_service._companions
-    others = [c for c in known if not isinstance(c, AccessKeyCompanion)]
-    tenantry.user_service._companions = (companion, *others)
-    return companion
 
 
 @pytest.fixture
-def access_keys(
-    tenantry: App, keyring: Keyring, companion: AccessKeyCompanion
-) -> AccessKeyProcessors:
+def access_keys(tenantry: App, roomy: None) -> AccessKeyProcessors:
     """The processors of access keys."""
-    service = AccessKeyService(
-        database=tenantry.database,
-        access_key_repository=AccessKeyRepository(),
-        keyring=keyring,
-        users=tenantry.user_repository,
-        clock=tenantry.clock,
-        cursor_key=b"k" * 32,
-    )
-    run = Runner(tenantry.action_monitors, BuiltInRoleGuard(), tenantry.clock)
-    return AccessKeyProcessors(access_key_service=service, run=run)
+    return tenantry.access_keys
 
 
 @pytest.fixture
-def identifier(tenantry: App, keyring: Keyring) -> AccessKeyIdentifier:
+def identifier(tenantry: App) -> AccessKeyIdentifier:
     """What proves an actor by a key."""
-    tags = {b.action.tag for b in tenantry.wire.bindings if b.action.reads}
-    return AccessKeyIdentifier(
-        database=tenantry.database,
-        access_key_repository=AccessKeyRepository(),
-        keyring=keyring,
-        users=tenantry.user_repository,
-        clock=tenantry.clock,
-        read_tags=frozenset(tags | {"access_key.list"}),
-    )
+    return tenantry.access_key_identifier
 
 
 @pytest.fixture

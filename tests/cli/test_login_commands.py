@@ -2,6 +2,8 @@ import json
 import stat
 from pathlib import Path
 
+import pyotp
+
 from .conftest import Command, Server
 
 
@@ -78,3 +80,25 @@ def test_the_doctor_finds_what_is_wrong(offline: Command) -> None:
     assert done.code == 1
     assert found["settings"] == found["server"] == "fail"
     assert found["login"] == "warn"
+
+
+def test_a_second_factor_is_enrolled_and_asked_for(stranger: Command, tmp_path: Path) -> None:
+    password, code = tmp_path / "password", tmp_path / "code"
+    password.write_text("a sound passphrase\n")
+    assert stranger("login").code == 0
+    made = stranger("user", "create", "tina", "--password-file", str(password))
+    assert made.code == 0, made.err
+    assert stranger("login", "tina", "--password-file", str(password)).code == 0
+    enrolled = stranger(
+        "second-factor", "enrol", "--password-file", str(password), "--output", "json"
+    )
+    phone = pyotp.TOTP(enrolled.json["secret"])
+    code.write_text(f"{phone.now()}\n")
+    proven = stranger("second-factor", "prove", "--code-file", str(code), "--output", "json")
+    assert proven.code == 0, proven.err
+    without = stranger("login", "tina", "--password-file", str(password))
+    assert without.code == 2
+    assert "--code-file" in without.err
+    code.write_text(proven.json["recovery_codes"][0] + "\n")
+    done = stranger("login", "tina", "--password-file", str(password), "--code-file", str(code))
+    assert done.out.endswith("as tina (user in default).\n")

@@ -1,4 +1,4 @@
-"""Groups put together with the users that join them, and what the tests of groups need."""
+"""What the tests of groups need."""
 
 from collections.abc import Awaitable, Callable
 from uuid import UUID
@@ -14,10 +14,7 @@ from tenantry.groups.companion import GroupCompanion
 from tenantry.groups.model import GroupData
 from tenantry.groups.processors import GroupProcessors
 from tenantry.groups.repository import GroupRepository
-from tenantry.groups.service import GroupService
-from tenantry.kernel.processor import Runner
 from tenantry.testing.users import make_user
-from tenantry.users.access import BuiltInRoleGuard
 from tenantry.users.model import UserData
 
 OTHER_TENANT = UUID(int=2)
@@ -29,24 +26,13 @@ GroupsOf = Callable[[UserData], Awaitable[list[str]]]
 @pytest.fixture
 def companion(tenantry: App) -> GroupCompanion:
     """The groups' part in what happens to users."""
-    companion = GroupCompanion(group_repository=GroupRepository(), clock=tenantry.clock)
-    others = [c for c in tenantry.user_service._companions if not isinstance(c, GroupCompanion)]
-    tenantry.user_service._companions = (companion, *others)
-    return companion
+    return GroupCompanion(group_repository=GroupRepository(), clock=tenantry.clock)
 
 
 @pytest.fixture
-def groups(tenantry: App, companion: GroupCompanion) -> GroupProcessors:
+def groups(tenantry: App) -> GroupProcessors:
     """The processors of groups."""
-    service = GroupService(
-        database=tenantry.database,
-        group_repository=GroupRepository(),
-        users=tenantry.user_repository,
-        clock=tenantry.clock,
-        cursor_key=b"k" * 32,
-    )
-    run = Runner(tenantry.action_monitors, BuiltInRoleGuard(), tenantry.clock)
-    return GroupProcessors(group_service=service, run=run)
+    return tenantry.groups
 
 
 @pytest.fixture

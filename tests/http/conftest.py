@@ -16,6 +16,7 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
+from tenantry.access_keys.signing import SignedRequest
 from tenantry.auth.actions import (
     AuthenticateAction,
     AuthenticationResult,
@@ -94,6 +95,16 @@ class FakeIdentifier:
         return Actor(ActorKind.USER, role, UUID(int=9), UUID(int=1), role)
 
 
+class FakeKeyIdentifier:
+    """Knows no access key."""
+
+    async def identify_bearer(self, text: str, origin: Origin) -> Actor:
+        raise NotAuthenticated
+
+    async def identify_signed(self, request: SignedRequest, origin: Origin) -> Actor:
+        raise NotAuthenticated
+
+
 @dataclass
 class FakeApp:
     """Answers every action with something of the right type, and remembers what it was asked."""
@@ -102,6 +113,7 @@ class FakeApp:
     wire: Wire = field(default_factory=wire)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     auth_service: FakeIdentifier = field(default_factory=FakeIdentifier)
+    access_key_identifier: FakeKeyIdentifier = field(default_factory=FakeKeyIdentifier)
     checks: list[FakeCheck] = field(default_factory=lambda: [FakeCheck("database", True)])
     asked: list[tuple[Action[Any], Actor, Origin]] = field(default_factory=list)
     answer: Callable[[Action[Any]], Awaitable[Any]] | None = None

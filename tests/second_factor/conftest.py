@@ -6,22 +6,17 @@ from dataclasses import dataclass
 
 import pytest
 
-from tenantry.adapters.cipher import KEY_BYTES, Cipher
 from tenantry.app import App
 from tenantry.audit.actions import SearchAuditAction
 from tenantry.audit.model import AuditEntry
 from tenantry.kernel.action import acting_as
-from tenantry.kernel.processor import Runner
 from tenantry.second_factor.actions import EnrolSecondFactorAction, ProveSecondFactorAction
 from tenantry.second_factor.codes import STEP_SECONDS, code_at, step_at
-from tenantry.second_factor.companion import SecondFactorCompanion
 from tenantry.second_factor.processors import SecondFactorProcessors
-from tenantry.second_factor.repository import SecondFactorRepository
 from tenantry.second_factor.service import SecondFactorService
 from tenantry.second_factor.verifier import CodeVerifier
 from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.users import PASSWORD, make_user
-from tenantry.users.access import BuiltInRoleGuard
 from tenantry.users.model import UserData
 
 Trail = Callable[[str], Awaitable[list[AuditEntry]]]
@@ -52,38 +47,18 @@ def clock() -> ShiftedClock:
 
 @pytest.fixture
 def verifier(tenantry: App) -> CodeVerifier:
-    return CodeVerifier(
-        database=tenantry.database,
-        second_factor_repository=SecondFactorRepository(),
-        cipher=Cipher([b"1" * KEY_BYTES]),
-        clock=tenantry.clock,
-    )
+    return tenantry.assembly.code_verifier
 
 
 @pytest.fixture
-def service(tenantry: App, verifier: CodeVerifier) -> SecondFactorService:
-    companion = SecondFactorCompanion(second_factor_repository=SecondFactorRepository())
-    known = tenantry.user_service._companions
-    others = [c for c in known if not isinstance(c, SecondFactorCompanion)]
-    tenantry.user_service._companions = (companion, *others)
-    auth = tenantry.auth_service
-    return SecondFactorService(
-        database=tenantry.database,
-        second_factor_repository=SecondFactorRepository(),
-        verifier=verifier,
-        users=tenantry.user_repository,
-        lockout_service=auth._lockout,
-        session_service=auth._sessions,
-        hasher=auth._hasher,
-        clock=tenantry.clock,
-    )
+def service(tenantry: App) -> SecondFactorService:
+    return tenantry.assembly.second_factor
 
 
 @pytest.fixture
-def second_factor(tenantry: App, service: SecondFactorService) -> SecondFactorProcessors:
+def second_factor(tenantry: App) -> SecondFactorProcessors:
     """The processors of the second factor."""
-    run = Runner(tenantry.action_monitors, BuiltInRoleGuard(), tenantry.clock)
-    return SecondFactorProcessors(second_factor_service=service, run=run)
+    return tenantry.second_factor
 
 
 async def enrol(second_factor: SecondFactorProcessors, user: UserData) -> bytes:

@@ -10,9 +10,7 @@ from tenantry.users.model import UserModifier
 
 
 def test_a_change_asks_for_nothing_that_was_not_said() -> None:
-    action = ModifyUserAction(
-        user="john", modifier=UserModifier(full_name=TriState.update("J"))
-    )
+    action = ModifyUserAction(user="john", modifier=UserModifier(full_name=TriState.update("J")))
     request = wire().of(ModifyUserAction).to_request(action)
     assert request.body == {"full_name": "J"}
 

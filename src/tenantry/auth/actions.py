@@ -7,11 +7,15 @@ from tenantry.kernel.action import Action, Audience
 from tenantry.record import Record, SecretText
 from tenantry.users.model import UserData
 
+SECOND_FACTOR_REQUIRED = "second_factor_required"
+
 
 class AuthenticationResult(Record, frozen=True, kw_only=True):
     """A login that succeeded, or one that was refused, always with the same words.
 
-    ``session_token`` is shown here only; the server keeps a digest.
+    ``session_token`` is shown here only; the server keeps a digest. With the ``error_code``
+    ``second_factor_required`` the password was right and the token is good for
+    ``CompleteLoginAction`` only, for five minutes.
     """
 
     success: bool
@@ -23,8 +27,10 @@ class AuthenticationResult(Record, frozen=True, kw_only=True):
 
 
 class AuthenticateAction(Action[AuthenticationResult], frozen=True):
-    """Log in with username (or email) and password.
+    """Log in with username (or email) and password, and the second factor where there is one.
 
+    ``totp_code`` may also be a recovery code. Without it the login of a user who has a second
+    factor is half done, and ``CompleteLoginAction`` does the rest.
     A refusal is returned, or raised as InvalidCredentials with ``raise_on_failure``.
     AuthenticationError otherwise means that no verdict was possible and a retry makes sense.
     """
@@ -34,9 +40,18 @@ class AuthenticateAction(Action[AuthenticationResult], frozen=True):
     username: str
     password: SecretText
     raise_on_failure: bool = False
+    totp_code: SecretText | None = None
 
     def target(self) -> str | None:
         return str(self.username)[:256]
+
+
+class CompleteLoginAction(Action[AuthenticationResult], frozen=True):
+    """Give the second factor, a one-time code or a recovery code, after the password."""
+
+    tag: ClassVar[str] = "login.second_factor"
+    audience: ClassVar[Audience] = Audience.AUTHENTICATED
+    totp_code: SecretText
 
 
 class ChangeOwnPasswordAction(Action[AuthenticationResult], frozen=True):

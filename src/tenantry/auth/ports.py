@@ -5,7 +5,21 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from tenantry.kernel.transaction import Transaction
+from tenantry.users.model import UserData
 from tenantry.users.principal import Principal
+
+
+class SecondFactor(Protocol):
+    """Codes beside the password; the second factor's service is one."""
+
+    def is_required(self, user: UserData) -> bool:
+        """Whether a login of this user needs a code."""
+
+    def require_code(self, code: str, field: str) -> None:
+        """InvalidInput unless the text has the form of a code; says nothing of whose."""
+
+    async def verify(self, tx: Transaction, user_id: UUID, code: str) -> bool:
+        """Whether a code fits, to be used up with the transaction; the attempt is counted."""
 
 
 class Principals(Protocol):

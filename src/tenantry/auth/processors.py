@@ -3,6 +3,7 @@
 from tenantry.auth.actions import (
     AuthenticateAction,
     ChangeOwnPasswordAction,
+    CompleteLoginAction,
     EndOwnSessionAction,
     WhoAmIAction,
 )
@@ -15,6 +16,7 @@ class AuthProcessors:
 
     def __init__(self, *, auth_service: AuthService, run: Runner) -> None:
         self.authenticate = run(AuthenticateAction, auth_service.authenticate)
+        self.complete_login = run(CompleteLoginAction, auth_service.complete_login)
         self.change_own_password = run(ChangeOwnPasswordAction, auth_service.change_own_password)
         self.end_own_session = run(EndOwnSessionAction, auth_service.end_own_session)
         self.who_am_i = run(WhoAmIAction, auth_service.who_am_i)

@@ -3,6 +3,7 @@
 from tenantry.auth.actions import (
     AuthenticateAction,
     ChangeOwnPasswordAction,
+    CompleteLoginAction,
     EndOwnSessionAction,
     WhoAmIAction,
 )
@@ -10,6 +11,7 @@ from tenantry.kernel.route import Route
 
 ROUTES = (
     Route("POST", "/login", AuthenticateAction, preset={"raise_on_failure": True}),
+    Route("POST", "/login/second-factor", CompleteLoginAction),
     Route("POST", "/logout", EndOwnSessionAction),
     Route("GET", "/me", WhoAmIAction),
     Route("POST", "/me/password", ChangeOwnPasswordAction),

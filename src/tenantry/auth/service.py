@@ -3,21 +3,24 @@
 from dataclasses import dataclass, replace
 
 from tenantry.auth.actions import (
+    SECOND_FACTOR_REQUIRED,
     AuthenticateAction,
     AuthenticationResult,
     ChangeOwnPasswordAction,
+    CompleteLoginAction,
     Done,
     EndOwnSessionAction,
     WhoAmI,
     WhoAmIAction,
 )
-from tenantry.auth.ports import Principals
+from tenantry.auth.ports import Principals, SecondFactor
 from tenantry.errors import (
     InvalidCredentials,
     NotAuthenticated,
     Overloaded,
     PasswordRejected,
     PermissionError,
+    StateConflict,
 )
 from tenantry.kernel.action import Actor, Note, Origin, Outcome, current_actor, current_origin
 from tenantry.kernel.clock import Clock
@@ -29,7 +32,7 @@ from tenantry.passwords.ports import PasswordHasher
 from tenantry.record import require_types
 from tenantry.sessions.service import SessionService
 from tenantry.users.names import login_key
-from tenantry.users.principal import Principal
+from tenantry.users.principal import SECOND_FACTOR_ONLY, Principal
 
 _REFUSED = InvalidCredentials()
 
@@ -57,6 +60,7 @@ class AuthService:
         principals: Principals,
         lockout_service: LockoutService,
         session_service: SessionService,
+        second_factor: SecondFactor,
         hasher: PasswordHasher,
         password_policy: PasswordPolicy,
         clock: Clock,
@@ -65,6 +69,7 @@ class AuthService:
         self._principals = principals
         self._lockout = lockout_service
         self._sessions = session_service
+        self._second_factor = second_factor
         self._hasher = hasher
         self._password_policy = password_policy
         self._clock = clock
@@ -72,21 +77,97 @@ class AuthService:
     async def authenticate(self, action: AuthenticateAction) -> AuthenticationResult:
         """Log in. A refusal says nothing about its reason; the audit entry does."""
         require_types(action)
+        if action.totp_code is not None:
+            self._second_factor.require_code(action.totp_code, "totp_code")
         async with self._database.autocommit() as tx:
             principal = await self._principals.find_principal_by_login(tx, action.username)
         proof = await self._prove(principal, action.username, action.password)
         if principal is None or proof.reason is not None:
             await self._refuse(principal, proof, action.target())
-            if action.raise_on_failure:
-                raise InvalidCredentials
-            return AuthenticationResult(
-                success=False, error_code=_REFUSED.code, error_message=_REFUSED.message
-            )
-        better_hash = await self._better_hash(principal, action.password)
+            return _refused(action)
+        if not self._second_factor.is_required(principal.user):
+            better_hash = await self._better_hash(principal, action.password)
+            async with self._database.transaction() as tx:
+                return await self._logged_in(tx, principal, proof.subject, better_hash)
+        if action.totp_code is None:
+            return await self._half_done(principal, proof)
+        done = await self._with_code(principal, proof, action.totp_code)
+        return done if done is not None else _refused(action)
+
+    async def complete_login(self, action: CompleteLoginAction) -> AuthenticationResult:
+        """Give the second factor; the session that asks ends, and a full one begins."""
+        require_types(action)
+        self._second_factor.require_code(action.totp_code, "totp_code")
+        actor = current_actor()
+        if actor.session_id is None or actor.only != SECOND_FACTOR_ONLY:
+            raise StateConflict("No login waits for a second factor here; log in first.")
+        async with self._database.autocommit() as tx:
+            principal = await self._principal_of(tx, actor)
+        subject = subject_of(principal.user.id, principal.user.username)
+        admission = await self._lockout.admit(subject)
+        reason = _refusal(principal, admission, current_origin().address)
+        proof = _Proof(subject, admission, reason)
+        if reason is not None:
+            await self._refuse(principal, proof, actor.name)
+            raise InvalidCredentials
+        done = await self._with_code(principal, proof, action.totp_code)
+        if done is None:
+            raise InvalidCredentials
+        return done
+
+    async def _half_done(self, principal: Principal, proof: _Proof) -> AuthenticationResult:
+        """The password alone neither clears the failures before it nor is one."""
+        user = principal.user
         async with self._database.transaction() as tx:
-            await self._lockout.settle(tx, proof.subject, succeeded=True)
-            self._principals.note_login(tx, principal, self._clock.now(), better_hash)
-            return self._open_session(tx, principal)
+            token, expires_at = self._sessions.issue_awaiting(
+                tx,
+                tenant_id=user.tenant_id,
+                user_id=user.id,
+                epoch=principal.epoch,
+                origin=current_origin(),
+            )
+            tx.note(Note(user.username, user.id, user.tenant_id, reason=SECOND_FACTOR_REQUIRED))
+        await self._lockout.withdraw(proof.subject)
+        return AuthenticationResult(
+            success=False,
+            session_token=token.text(),
+            expires_at=expires_at,
+            error_code=SECOND_FACTOR_REQUIRED,
+            error_message="Give the code of your second factor.",
+        )
+
+    async def _with_code(
+        self, principal: Principal, proof: _Proof, code: str
+    ) -> AuthenticationResult | None:
+        """The login, where the code fits; a wrong one is a failure like a wrong password."""
+        user, actor = principal.user, current_actor()
+        try:
+            async with self._database.transaction() as tx:
+                if await self._second_factor.verify(tx, user.id, code):
+                    if actor.only == SECOND_FACTOR_ONLY:
+                        await self._take_awaiting(tx, actor, principal)
+                    return await self._logged_in(tx, principal, proof.subject, None)
+                await self._lockout.settle(tx, proof.subject, succeeded=False)
+                tx.note(_failure(principal, None, "wrong_code"))
+                return None
+        except BaseException:
+            await self._lockout.withdraw(proof.subject)
+            raise
+
+    async def _take_awaiting(self, tx: Transaction, actor: Actor, principal: Principal) -> None:
+        """End the half-done session; NotAuthenticated when it was used or overtaken meanwhile."""
+        if actor.session_id is None or actor.tenant_id is None:
+            raise NotAuthenticated
+        epoch = await self._sessions.take_awaiting(tx, actor.tenant_id, actor.session_id)
+        if epoch != principal.epoch:
+            raise NotAuthenticated
+
+    async def _logged_in(
+        self, tx: Transaction, principal: Principal, subject: str, better_hash: str | None
+    ) -> AuthenticationResult:
+        await self._lockout.settle(tx, subject, succeeded=True)
+        self._principals.note_login(tx, principal, self._clock.now(), better_hash)
+        return self._open_session(tx, principal)
 
     async def change_own_password(self, action: ChangeOwnPasswordAction) -> AuthenticationResult:
         """Replace the actor's password; all sessions end and a new one begins."""
@@ -135,7 +216,8 @@ class AuthService:
             raise NotAuthenticated
         if principal.refusal(origin.address) is not None:
             raise NotAuthenticated
-        return replace(principal.as_actor(), session_id=session.id)
+        actor = replace(principal.as_actor(), session_id=session.id)
+        return replace(actor, only=SECOND_FACTOR_ONLY) if session.awaits_second_factor else actor
 
     async def end_own_session(self, action: EndOwnSessionAction) -> Done:
         """End the session that asks; without one there is nothing to end."""
@@ -174,16 +256,7 @@ class AuthService:
         async with self._database.transaction() as tx:
             if proof.admission is Admission.GRANTED:
                 await self._lockout.settle(tx, proof.subject, succeeded=False)
-            user = principal.user if principal else None
-            tx.note(
-                Note(
-                    target=user.username if user else target,
-                    target_id=user.id if user else None,
-                    tenant_id=user.tenant_id if user else None,
-                    outcome=Outcome.FAILED,
-                    reason=proof.reason,
-                )
-            )
+            tx.note(_failure(principal, target, proof.reason))
 
     def _open_session(
         self,
@@ -237,3 +310,23 @@ def _refusal(principal: Principal | None, admission: Admission, address: str | N
     if principal.password_hash is None:
         return "no_password"
     return principal.refusal(address)
+
+
+def _refused(action: AuthenticateAction) -> AuthenticationResult:
+    """The answer to every login that fails, or the error of the same words."""
+    if action.raise_on_failure:
+        raise InvalidCredentials
+    return AuthenticationResult(
+        success=False, error_code=_REFUSED.code, error_message=_REFUSED.message
+    )
+
+
+def _failure(principal: Principal | None, target: str | None, reason: str | None) -> Note:
+    user = principal.user if principal else None
+    return Note(
+        target=user.username if user else target,
+        target_id=user.id if user else None,
+        tenant_id=user.tenant_id if user else None,
+        outcome=Outcome.FAILED,
+        reason=reason,
+    )

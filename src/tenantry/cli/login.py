@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 import click
 
 from tenantry.auth.actions import (
+    SECOND_FACTOR_REQUIRED,
     AuthenticateAction,
     AuthenticationResult,
     ChangeOwnPasswordAction,
+    CompleteLoginAction,
     EndOwnSessionAction,
     WhoAmI,
     WhoAmIAction,
@@ -27,12 +29,14 @@ if TYPE_CHECKING:
 @click.command(cls=Plain)
 @click.argument("user", required=False)
 @click.option("--password-file", metavar="FILE", help="Read the password from a file; - is stdin.")
-def login(user: str | None, password_file: str | None) -> None:
+@click.option("--code-file", metavar="FILE", help="Read the second factor's code from a file.")
+def login(user: str | None, password_file: str | None, code_file: str | None) -> None:
     """Log in and remember the session.
 
     Without USER it is who the environment (TENANTRY_USER, TENANTRY_PASSWORD) or the server's
     connection.json names: right after the first start of a server on this machine, its
-    administrator. The password is otherwise asked for.
+    administrator. The password is otherwise asked for, and so is the code where there is a
+    second factor.
     """
     address = session.server()
     found = _found(address, user)
@@ -42,7 +46,7 @@ def login(user: str | None, password_file: str | None) -> None:
         answer = _try_found(found)
     else:
         answer = _authenticate(found.user, _asked_for(found.user))
-    _welcome(address, _remember(address, answer))
+    _welcome(address, _remember(address, _completed(answer, code_file)))
 
 
 @click.command(cls=Plain)
@@ -121,6 +125,14 @@ def _asked_for(user: str) -> str:
 
 def _authenticate(user: str, password: str) -> AuthenticationResult:
     return session.run_as_nobody(AuthenticateAction(user, password, raise_on_failure=True))
+
+
+def _completed(answer: AuthenticationResult, code_file: str | None) -> AuthenticationResult:
+    """The login with its second step, where one is asked for."""
+    if answer.error_code != SECOND_FACTOR_REQUIRED or answer.session_token is None:
+        return answer
+    code = _secret("code of the second factor", "--code-file", code_file, twice=False)
+    return session.run_bearing(answer.session_token, CompleteLoginAction(code.strip()))
 
 
 def _secret(what: str, option: str, file: str | None, *, twice: bool) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from tenantry.cli.invocation import current
-from tenantry.cli.session_file import Session, SessionFile
+from tenantry.cli.session_file import SessionFile
 from tenantry.errors import NotAuthenticated
 from tenantry.kernel.action import Action
 
@@ -45,7 +45,7 @@ def run_with(work: "Callable[[Transport], Awaitable[ResultT]]") -> ResultT:
     session = session_file().get(address)
     if session is None:
         raise NotAuthenticated(f"You are not logged in to {address}.")
-    return _inside(address, session, work)
+    return _inside(address, session.token, work)
 
 
 def run_as_nobody(action: Action[ResultT]) -> ResultT:
@@ -53,14 +53,17 @@ def run_as_nobody(action: Action[ResultT]) -> ResultT:
     return _inside(server(), None, lambda transport: transport.run(action))
 
 
+def run_bearing(token: str, action: Action[ResultT]) -> ResultT:
+    """The result of an action that a token is good for which nobody keeps."""
+    return _inside(server(), token, lambda transport: transport.run(action))
+
+
 def _inside(
-    address: str, session: Session | None, work: "Callable[[Transport], Awaitable[ResultT]]"
+    address: str, token: str | None, work: "Callable[[Transport], Awaitable[ResultT]]"
 ) -> ResultT:
     import anyio
 
     from tenantry.sdk.transport import HttpTransport
-
-    token = session.token if session else None
 
     async def begin() -> ResultT:
         async with HttpTransport(address, token=token, timeout=TIMEOUT) as transport:

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from tenantry.errors import InvalidInput, NotAuthenticated
 from tenantry.http import strict_json
-from tenantry.http.auth import actor_of
+from tenantry.http.auth import actor_of, require_signed_body
 from tenantry.http.envelope import ORIGIN, TEMPLATE
 from tenantry.http.problems import RETRY_AFTER
 from tenantry.http.refusal import Refusal
@@ -39,7 +39,7 @@ class ActionEndpoint:
         seconds = self._app.settings.request_timeout
         try:
             async with asyncio.timeout(seconds) as deadline:
-                actor = await actor_of(scope["headers"], self._app.auth_service, origin)
+                actor = await actor_of(scope, self._app, origin)
                 action = await self._action(binding, actor, scope, receive)
                 with acting_as(actor, origin):
                     result = await self._app.run(action)
@@ -72,12 +72,14 @@ class ActionEndpoint:
         takes_body = binding.route.method not in NO_BODY
         optional = not any(field.where == "body" for field in binding.fields)
         if not has_body(headers) and (optional or not takes_body):
+            require_signed_body(scope, b"")
             return {}
         if not takes_body:
             detail = f"{binding.route.method} takes no body."
             raise Refusal(400, "unexpected_body", detail, field="body")
         require_json(headers)
         content = await self._read(receive, headers, self._limit(binding, actor))
+        require_signed_body(scope, content)
         return strict_json.parse(content)
 
     async def _read(

@@ -98,7 +98,7 @@ class Operations:
         if local_peer(scope.get("client"), scope["headers"]):
             return True
         try:
-            actor = await actor_of(scope["headers"], self._app.auth_service, scope[ORIGIN])
+            actor = await actor_of(scope, self._app, scope[ORIGIN])
         except TenantryError:
             return False
         return actor.role in _OPERATORS

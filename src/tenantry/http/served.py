@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry
 
+from tenantry.access_keys.signing import SignedRequest
 from tenantry.kernel.action import Action, Actor, Origin
 from tenantry.settings import Settings
 from tenantry.wire import Wire
@@ -30,6 +31,16 @@ class Identifier(Protocol):
         """The actor that bears the token; NotAuthenticated if nobody (any more) does."""
 
 
+class KeyIdentifier(Protocol):
+    """Says whose an access key is."""
+
+    async def identify_bearer(self, text: str, origin: Origin) -> Actor:
+        """The actor that bears the key; NotAuthenticated if nobody (any more) does."""
+
+    async def identify_signed(self, request: SignedRequest, origin: Origin) -> Actor:
+        """The actor that signed the request, whose body is still to be compared."""
+
+
 class Served(Protocol):
     """The app as this face sees it."""
 
@@ -41,5 +52,7 @@ class Served(Protocol):
     def registry(self) -> CollectorRegistry: ...
     @property
     def auth_service(self) -> Identifier: ...
+    @property
+    def access_key_identifier(self) -> KeyIdentifier: ...
     async def run(self, action: Action[Any]) -> Any: ...  # Any: each action has its own result
     async def readiness(self) -> Sequence[Check]: ...

@@ -30,6 +30,8 @@ class SessionPolicy:
 
     idle: timedelta = timedelta(hours=1)
     absolute: timedelta = timedelta(hours=24)
+    second_step: timedelta = timedelta(minutes=5)
+    """How long the password alone is good for the second step."""
     touch: timedelta = timedelta(minutes=1)
     """How exact the time of last use is; it is not written more often."""
 
@@ -83,6 +85,7 @@ class Session:
     last_seen_at: datetime
     expires_at: datetime
     ended_at: datetime | None
+    awaits_second_factor: bool = False
 
     def holds_at(self, now: datetime, policy: SessionPolicy) -> bool:
         """Whether it has not been ended, run out or fallen asleep."""

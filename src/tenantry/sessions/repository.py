@@ -11,15 +11,16 @@ INSERT = Statement(
     "Open a session.",
     """
     insert into sessions (tenant_id, created_at, id, user_id, digest, epoch, last_seen_at,
-                          expires_at, address, user_agent)
-    values ($1, $2, $3, $4, $5, $6, $2, $7, $8, $9)
+                          expires_at, address, user_agent, awaits_second_factor)
+    values ($1, $2, $3, $4, $5, $6, $2, $7, $8, $9, $10)
     """,
 )
 FIND = Statement(
     "sessions.find",
     "Look a session up by what its token says.",
     """
-    select id, tenant_id, user_id, digest, epoch, created_at, last_seen_at, expires_at, ended_at
+    select id, tenant_id, user_id, digest, epoch, created_at, last_seen_at, expires_at, ended_at,
+        awaits_second_factor
     from sessions where tenant_id = $1 and created_at = $2 and id = $3
     """,
 )
@@ -37,6 +38,18 @@ END = Statement(
     """
     update sessions set ended_at = $4
     where tenant_id = $1 and created_at = $2 and id = $3 and ended_at is null
+    """,
+)
+
+
+TAKE_AWAITING = Statement(
+    "sessions.take_awaiting",
+    "End a session that awaits the second factor, once, and tell its epoch.",
+    """
+    update sessions set ended_at = $4
+    where tenant_id = $1 and created_at = $2 and id = $3 and ended_at is null
+        and awaits_second_factor
+    returning epoch
     """,
 )
 
@@ -63,6 +76,7 @@ class SessionRepository:
             session.expires_at,
             address,
             user_agent,
+            session.awaits_second_factor,
         )
 
     async def find(self, tx: Transaction, token: SessionToken) -> Session | None:
@@ -77,6 +91,13 @@ class SessionRepository:
     async def end(self, tx: Transaction, tenant_id: UUID, session_id: UUID, now: datetime) -> bool:
         """End it; False when it had ended or never was."""
         return await tx.execute(END, *_key(tenant_id, session_id), now) > 0
+
+    async def take_awaiting(
+        self, tx: Transaction, tenant_id: UUID, session_id: UUID, now: datetime
+    ) -> int | None:
+        """End a session that awaits the second factor; its epoch, None the second time."""
+        epoch: int | None = await tx.fetchval(TAKE_AWAITING, *_key(tenant_id, session_id), now)
+        return epoch
 
 
 def _key(tenant_id: UUID, session_id: UUID) -> tuple[UUID, datetime, UUID]:

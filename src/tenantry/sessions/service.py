@@ -2,7 +2,8 @@
 
 import hmac
 import secrets
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from tenantry.kernel.action import Origin
@@ -30,6 +31,26 @@ class SessionService:
         self, tx: Transaction, *, tenant_id: UUID, user_id: UUID, epoch: int, origin: Origin
     ) -> tuple[SessionToken, datetime]:
         """Open a session for a user; its token and when it ends at the latest."""
+        token, session = self._new(tenant_id, user_id, epoch, self._policy.absolute)
+        self._sessions.insert(tx, session, origin.address, origin.user_agent)
+        return token, session.expires_at
+
+    def issue_awaiting(
+        self, tx: Transaction, *, tenant_id: UUID, user_id: UUID, epoch: int, origin: Origin
+    ) -> tuple[SessionToken, datetime]:
+        """Open a short session that is good for giving the second factor only."""
+        token, session = self._new(tenant_id, user_id, epoch, self._policy.second_step)
+        session = replace(session, awaits_second_factor=True)
+        self._sessions.insert(tx, session, origin.address, origin.user_agent)
+        return token, session.expires_at
+
+    async def take_awaiting(self, tx: Transaction, tenant_id: UUID, session_id: UUID) -> int | None:
+        """End a session that awaits the second factor; its epoch, None the second time."""
+        return await self._sessions.take_awaiting(tx, tenant_id, session_id, self._clock.now())
+
+    def _new(
+        self, tenant_id: UUID, user_id: UUID, epoch: int, lifetime: timedelta
+    ) -> tuple[SessionToken, Session]:
         now = self._clock.now()
         token = SessionToken(tenant_id, uuid7(now), secrets.token_bytes(SECRET_BYTES))
         created_at = moment_of(token.session_id)
@@ -41,11 +62,10 @@ class SessionService:
             epoch=epoch,
             created_at=created_at,
             last_seen_at=created_at,
-            expires_at=now + self._policy.absolute,
+            expires_at=now + lifetime,
             ended_at=None,
         )
-        self._sessions.insert(tx, session, origin.address, origin.user_agent)
-        return token, session.expires_at
+        return token, session
 
     async def find_live(self, tx: Transaction, text: str) -> Session | None:
         """The session that a bearer string proves, if it still holds; its user is not looked at."""

@@ -29,12 +29,20 @@ class BuiltInRoleGuard:
         if actor.kind is not ActorKind.USER or actor.role is None:
             raise NotAuthenticated
         if actor.only is not None and action.tag not in actor.only:
-            raise PermissionError(
-                "Change your password first; until then this session can do nothing else.",
-                reason="need_password_change",
-            )
+            message, reason = _limited(actor.only)
+            raise PermissionError(message, reason=reason)
         if action.audience not in _AUDIENCES[UserRole(actor.role)]:
             raise PermissionError(f"The permission {action.tag} is needed for this.")
+
+
+def _limited(only: frozenset[str]) -> tuple[str, str]:
+    """Why an actor is limited to some actions: a sentence, and a code."""
+    if "login.second_factor" in only:
+        return "Give the code of your second factor first.", "need_second_factor"
+    if "user.change_password" in only:
+        message = "Change your password first; until then this session can do nothing else."
+        return message, "need_password_change"
+    return "This access key is good for reading only.", "read_only"
 
 
 @dataclass(frozen=True, slots=True)

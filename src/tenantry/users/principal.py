@@ -8,6 +8,8 @@ from tenantry.users.model import UserData
 
 PASSWORD_CHANGE_ONLY = frozenset({"user.change_password", "whoami", "logout"})
 """What a user may do who must change the password first."""
+SECOND_FACTOR_ONLY = frozenset({"login.second_factor", "whoami", "logout"})
+"""What a user may do who has given the password and not yet the second factor."""
 
 
 @dataclass(frozen=True, repr=False)
