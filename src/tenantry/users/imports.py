@@ -88,6 +88,7 @@ class UserImporter:
                 password_hash = await self._hasher.hash(candidate.creator.password)
                 candidate.columns["password_hash"] = password_hash
         async with self._database.transaction() as tx:
+            await self._users.expect_growth(tx)
             await self._compare(tx, candidates)
             added = await self._insert(tx, candidates)
             await self._welcome(tx, added)

@@ -85,6 +85,11 @@ INSERT_MANY = Statement(
     on conflict do nothing returning id
     """,
 )
+FRESH_PLANS = Statement(
+    "users.fresh_plans",
+    "Plan each statement anew: a table that grows by thousands outgrows plans of a minute ago.",
+    "select set_config('plan_cache_mode', 'force_custom_plan', true)",
+)
 TAKEN = Statement(
     "users.taken",
     "Which of these names and addresses are taken, and by whom.",

@@ -89,6 +89,10 @@ class UserRepository:
         except ConstraintViolation as violation:
             raise _meaning(violation, UserCreationBadRequest) from violation
 
+    async def expect_growth(self, tx: Transaction) -> None:
+        """Have the statements of this transaction planned for the table as it is now."""
+        await tx.fetchval(queries.FRESH_PLANS)
+
     async def insert_many(self, tx: Transaction, rows: Sequence[dict[str, Any]]) -> set[UUID]:
         """Add users, leaving out those that are in conflict; the ids of those added."""
         full = [
