@@ -20,6 +20,7 @@ async def measure(world: World, effort: Effort) -> list[Result]:
     """Many users log in one after another, then as many at once as there are processors."""
     argon2, stored = PasswordHasher(), sample_hash()
     names = cycle(await world.some_usernames(500))
+    note = await world.bare.prepare("update users set last_login = now() where username_key = $1")
     processors = os.cpu_count() or 1
     loop = asyncio.get_running_loop()
     authenticate = world.app.auth.authenticate
@@ -34,7 +35,15 @@ async def measure(world: World, effort: Effort) -> list[Result]:
         async def verify() -> object:
             return await loop.run_in_executor(threads, argon2.verify, stored, PASSWORD)
 
-        single = [Contestant("bare Argon2id", verify), Contestant("login", log_in, goal=GOAL)]
+        async def verify_and_write() -> object:
+            await verify()
+            return await note.fetch(next(names))
+
+        single = [
+            Contestant("bare Argon2id", verify),
+            Contestant("the same and one bare durable write", verify_and_write),
+            Contestant("login", log_in, goal=GOAL),
+        ]
         at_once = [
             Contestant(f"bare Argon2id, {processors} at once", verify, processors),
             Contestant(f"login, {processors} at once", log_in, processors),

@@ -177,10 +177,10 @@ async def test_no_table_holds_the_address_of_a_purged_person(
     await purge(tenantry, "john")
     tables = await owner.fetch(
         "select relname from pg_class where relkind in ('r', 'p') and not relispartition"
-        " and relnamespace = 'public'::regnamespace and relname not in ('jobs')"
+        " and relnamespace = 'public'::regnamespace"
     )
     for (table,) in tables:
-        query = f"select count(*) from {table} t where t::text like '%john@example.com%'"
+        query = f"select count(*) from {table} t where t::text ~ 'john@example.com|John Doe'"
         assert await owner.fetchval(query) == 0, table
 
 

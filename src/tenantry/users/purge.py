@@ -65,11 +65,7 @@ class UserPurger:
             user = await self._users.lock(tx, action.key(), Scope.of(current_actor()))
             order = await self._order(tx, user, action)
             plan = await self._admin.plan(tx, order)
-            payload = {
-                "order": msgspec.to_builtins(order),
-                "plan": plan,
-                "username": user.username,
-            }
+            payload = {"order": msgspec.to_builtins(order), "plan": plan}
             job_id = await self._admin.begin(tx, order, payload, self._clock.now())
             changes = {"status": (user.status.value, "purging")}
             tx.note(Note(user.username, user.id, user.tenant_id, changes))
@@ -78,7 +74,8 @@ class UserPurger:
         async with self._database.autocommit() as tx:
             job = await self._admin.job(tx, job_id)
         if job is not None and job.state is JobState.DONE:
-            return PurgeResult(msgspec.convert(job.receipt, PurgeReceipt))
+            receipt = msgspec.convert(job.receipt, PurgeReceipt)
+            return PurgeResult(msgspec.structs.replace(receipt, username=user.username))
         said = job.error if job is not None and job.error else "another worker is at it"
         raise UserPurgeFailure(
             f"The purge has begun but is not done: {said}. Job {job_id} tries it again.",
@@ -95,8 +92,8 @@ class UserPurger:
                 await progress.note(step.name, outcome)
                 failpoint(f"purge.noted.{step.name}")
         steps = {step.name: progress.done[step.name] for step in self._admin.steps}
-        username = progress.job.payload["username"]
-        done = _receipt(order.user_id, username, steps, progress.job.id)
+        # What stays in the outbox names nobody either.
+        done = _receipt(order.user_id, f"purged-{order.user_id}", steps, progress.job.id)
         receipt: Receipt = msgspec.to_builtins(done)
         async with self._database.transaction() as tx:
             if await progress.complete(tx, receipt):
