@@ -19,6 +19,7 @@ TAG = re.compile(r"[a-z]+(_[a-z]+)*\.[a-z]+(_[a-z]+)*")
 SINGLE_WORDS = {"login", "logout", "whoami"}
 WRITTEN_BY_HAND = {
     "login": "login",
+    "login.second_factor": "login",
     "logout": "logout",
     "whoami": "whoami",
     "user.change_password": "password",

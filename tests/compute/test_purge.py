@@ -40,6 +40,7 @@ async def test_bug_14_sessions_are_ended_and_do_not_stand_in_the_way_of_a_purge(
     for _ in range(2):
         async with tenantry.database.transaction() as tx:
             await compute.service.forget(tx, john.id)
+    await owner.execute("delete from access_keys where user_id = $1", john.id)
     await owner.execute("delete from users where id = $1", john.id)
     assert compute.agents.running() == set()
 

@@ -56,6 +56,6 @@ def settings_in(folder: Path) -> Settings:
 @asynccontextmanager
 async def embedded(folder: Path) -> AsyncIterator[Embedded]:
     """The system in this folder, with a hand on the server that it started."""
-    async with open_app(settings_in(folder)) as app:
+    async with open_app(settings_in(folder), upkeep=False) as app:
         with EmbeddedPostgres(folder / "postgres") as postgres:
             yield Embedded(app, postgres)

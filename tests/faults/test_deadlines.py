@@ -36,7 +36,7 @@ async def hurried(tenantry: App, settings: Settings) -> AsyncIterator[App]:
         lock_timeout=0.4,
         request_timeout=1.5,
     )
-    async with open_app(short) as app:
+    async with open_app(short, upkeep=False) as app:
         yield app
 
 

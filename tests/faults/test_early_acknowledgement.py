@@ -38,7 +38,7 @@ async def test_such_a_database_is_refused(early: EmbeddedPostgres, tmp_path: Pat
     address = early.dsn("tenantry_owner", "postgres")
     settings = replace(settings_in(tmp_path / "data"), database_url=address)
     with pytest.raises(ConfigurationError, match="before they are on disk"):
-        async with open_app(settings):
+        async with open_app(settings, upkeep=False):
             pass
 
 

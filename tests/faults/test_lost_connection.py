@@ -70,7 +70,7 @@ async def relayed(
         database_acquire_timeout=0.5,
         database_connect_timeout=1.0,
     )
-    async with open_app(behind) as app:
+    async with open_app(behind, upkeep=False) as app:
         yield Relayed(app, relay)
         relay.mode = "pass"
 

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.anyio
 async def without_valkey(tenantry: App, settings: Settings, tmp_path: Path) -> AsyncIterator[App]:
     """A second app whose Valkey has been killed."""
     with EmbeddedValkey(tmp_path / "valkey") as valkey:
-        async with open_app(replace(settings, valkey_url=valkey.url)) as app:
+        async with open_app(replace(settings, valkey_url=valkey.url), upkeep=False) as app:
             assert all(check.ok for check in await app.readiness())
             pid = valkey.pid
             os.kill(pid, signal.SIGKILL)

@@ -175,6 +175,7 @@ async def test_b20_a_user_who_owns_and_shares_leaves_no_row_behind(
     await vfolders.companion.delete_all(john.id)
     for _ in range(2):
         await forget(vfolders, john)
+    await owner.execute("delete from access_keys where user_id = $1", john.id)
     await owner.execute("delete from users where id = $1", john.id)
     assert (await vfolders.get(theirs)).shares == []
     with pytest.raises(VfolderNotFound):

@@ -119,4 +119,5 @@ async def test_in_the_end_the_user_can_be_removed(case: Case, owner: asyncpg.Con
     await case.perform()
     async with case.vfolders.app.database.transaction() as tx:
         await case.vfolders.step.forget(tx, case.john.id)
+    await owner.execute("delete from access_keys where user_id = $1", case.john.id)
     await owner.execute("delete from users where id = $1", case.john.id)

@@ -1,5 +1,6 @@
 """The pool, and what is done in its connections."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -133,7 +134,7 @@ class PostgresDatabase:
             raise ConnectionError from error
         try:
             yield connection
-        except ConnectionError as error:
+        except (ConnectionError, asyncio.CancelledError) as error:
             if not isinstance(error.__cause__, GIVEN_UP):
                 # Its state is anybody's guess: the pool makes a new one in its place.
                 with suppress(asyncpg.InterfaceError):
