@@ -12,6 +12,7 @@ from rich.console import Console
 
 from bench import (
     csv_import,
+    delete_folder,
     http_get,
     list_page,
     login_overhead,
@@ -33,6 +34,7 @@ IN_FOLDER: Mapping[str, tuple[str, InFolder]] = MappingProxyType(
     {
         "start_up": (start_up.TITLE, start_up.measure),
         "csv_import": (csv_import.TITLE, csv_import.measure),
+        "delete_folder": (delete_folder.TITLE, delete_folder.measure),
     }
 )
 """Programs that need an empty folder of their own."""

@@ -120,6 +120,7 @@ class App:
         return [
             _keep_partitions(self.database, self.clock),
             self.user_service.purger.worker.run_forever(),
+            services.storage.run_forever(),
             services.compute_upkeep.run_forever(),
             services.usage_collector.run_forever(),
         ]
@@ -187,6 +188,7 @@ async def open_app(
         for work in app.upkeep() if upkeep else ():
             stack.push_async_callback(_cancel, asyncio.create_task(work))
         stack.push_async_callback(app.drain)
+        stack.push_async_callback(app.assembly.deletions.close)
         yield app
 
 

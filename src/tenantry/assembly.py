@@ -256,7 +256,7 @@ class Assembly:
             database=self._on.database,
             storage_manager=self._on.storage_manager,
             folder_repository=self._folders,
-            deletions=self._deletions,
+            deletions=self.deletions,
             mounts=self.compute,
             clock=self._on.clock,
             cursor_key=self._on.cursor_key,
@@ -336,7 +336,8 @@ class Assembly:
         )
 
     @cached_property
-    def _deletions(self) -> Deletions:
+    def deletions(self) -> Deletions:
+        """Removes folders in the background."""
         return Deletions(
             database=self._on.database,
             storage_manager=self._on.storage_manager,
@@ -349,7 +350,7 @@ class Assembly:
         return VfolderCompanion(
             database=self._on.database,
             folder_repository=self._folders,
-            deletions=self._deletions,
+            deletions=self.deletions,
             clock=self._on.clock,
         )
 

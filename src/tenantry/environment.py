@@ -84,7 +84,8 @@ def roots(value: str) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for entry in value.split(","):
         name, equals, path = entry.strip().partition("=")
-        if not (equals and path and name.isascii() and name.isidentifier()) or name in found:
+        fits = equals and path and name.isascii() and name.isidentifier()
+        if not fits or name in found or folder(path) in found.values():
             raise ValueError("names and folders, such as fast=/srv/nvme,large=/srv/disks")
         found[name] = folder(path)
     return found
