@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 Call = Callable[[], Awaitable[object]]
+FEWEST_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,17 @@ class Result:
 async def compare(contestants: Sequence[Contestant], effort: Effort) -> list[Result]:
     """Run all in turns and compare each with the first."""
     share = effort.seconds / effort.rounds / len(contestants)
-    calls = [await _fitting(contestant, share) for contestant in contestants]
+    each = [await _each(contestant) for contestant in contestants]
+    calls = [
+        max(1, contestant.at_once, min(20_000, int(share / seconds)))
+        for contestant, seconds in zip(contestants, each, strict=True)
+    ]
+    # What takes longer than its share gets fewer rounds, but enough for a spread.
+    whole = sum(seconds * count for seconds, count in zip(each, calls, strict=True))
+    rounds = max(FEWEST_ROUNDS, min(effort.rounds, int(2 * effort.seconds / whole)))
     for contestant in contestants:
         contestant.by_round.clear()
-    for number in range(effort.rounds):
+    for number in range(rounds):
         turns = list(zip(contestants, calls, strict=True))
         # Every other round backwards, so that nobody always comes after the same neighbour.
         for contestant, count in turns if number % 2 == 0 else reversed(turns):
@@ -96,12 +104,11 @@ def judged(contestants: Sequence[Contestant]) -> list[Result]:
     return [replace(results[0], is_reference=True), *results[1:]]
 
 
-async def _fitting(contestant: Contestant, seconds: float) -> int:
-    """How many calls fit into the time, judged after a warm-up."""
+async def _each(contestant: Contestant) -> float:
+    """The seconds that a call takes, after a warm-up."""
     await contestant.run(2 * contestant.at_once)
     count = 2 * contestant.at_once
-    each = await contestant.run(count) / count
-    return max(3, contestant.at_once, min(20_000, int(seconds / each)))
+    return await contestant.run(count) / count
 
 
 def _result(contestant: Contestant, reference: Sequence[float]) -> Result:

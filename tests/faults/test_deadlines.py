@@ -73,7 +73,7 @@ async def test_a_row_that_stays_locked_is_waited_for_shortly_and_the_others_are_
         began = time.monotonic()
         with pytest.raises(ConnectionError, match="too long"):
             await hurried.users.modify_user.wait_for_complete(describe("john"))
-        assert 0.3 < time.monotonic() - began < 1.5
+        assert 0.3 < time.monotonic() - began < 5
         changed = await hurried.users.modify_user.wait_for_complete(describe("jane"))
         assert changed.data.version == 2
     changed = await hurried.users.modify_user.wait_for_complete(describe("john"))
@@ -85,7 +85,7 @@ async def test_a_statement_that_takes_forever_is_given_up(hurried: App, john: Us
     with pytest.raises(ConnectionError, match="too long"):
         async with hurried.database.transaction() as tx:
             await tx.fetchval(SLEEP)
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 6
     await hurried.users.get_user.wait_for_complete(GetUserAction(user="john"))
 
 
