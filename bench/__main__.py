@@ -13,6 +13,7 @@ from rich.console import Console
 from bench import (
     csv_import,
     delete_folder,
+    help_page,
     http_get,
     list_page,
     login_overhead,
@@ -33,6 +34,7 @@ InFolder = Callable[[Path, Effort, Console], Awaitable[list[Result]]]
 IN_FOLDER: Mapping[str, tuple[str, InFolder]] = MappingProxyType(
     {
         "start_up": (start_up.TITLE, start_up.measure),
+        "help_page": (help_page.TITLE, help_page.measure),
         "csv_import": (csv_import.TITLE, csv_import.measure),
         "delete_folder": (delete_folder.TITLE, delete_folder.measure),
     }

@@ -1,0 +1,31 @@
+"""How long a help page takes to appear; against the start of the same interpreter."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import anyio
+from rich.console import Console
+
+from bench.rounds import Contestant, Effort, Result, compare
+
+TITLE = (
+    "help_page: `tenantry user create --help` over an interpreter that imports click and msgspec"
+)
+GOAL = "under 0.2 s"
+
+
+async def measure(_: Path, effort: Effort, console: Console) -> list[Result]:
+    """Whole processes, from start to end, one at a time."""
+    bare = Contestant("python, click and msgspec", lambda: _run("-c", "import click, msgspec"))
+    top = Contestant("tenantry --help", lambda: _run("-m", "tenantry.cli", "--help"), goal=GOAL)
+    deep = Contestant(
+        "tenantry user create --help",
+        lambda: _run("-m", "tenantry.cli", "user", "create", "--help"),
+        goal=GOAL,
+    )
+    return await compare([bare, top, deep], effort)
+
+
+async def _run(*arguments: str) -> None:
+    await anyio.run_process([sys.executable, *arguments], stdout=subprocess.DEVNULL)
