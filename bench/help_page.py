@@ -10,8 +10,6 @@ from rich.console import Console
 from bench.rounds import Contestant, Effort, Result, compare
 
 TITLE = "help_page: `tenantry --help` over an interpreter that imports click and msgspec"
-    "help_page: `tenantry user create --help` over an interpreter that imports click and msgspec"
-)
 GOAL = "under 0.2 s"
 
 
