@@ -68,7 +68,7 @@ def _person(dice: random.Random, number: int, count: int, prefix: str) -> dict[s
         "status": status,
         "need_password_change": dice.random() < 0.01,
         "resource_policy": "default",
-        "totp_activated": dice.random() < 0.1,
+        "totp_activated": False,
         "sudo_session_enabled": False,
         "created_at": created,
         "modified_at": created,

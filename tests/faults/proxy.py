@@ -36,6 +36,11 @@ class FaultyRelay:
         self._thread.join(10)
         self._loop.close()
 
+    def cut_all(self) -> None:
+        """Break every connection off that goes through here now."""
+        for line in list(self._lines):
+            self._loop.call_soon_threadsafe(line.cut)
+
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._relay, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]

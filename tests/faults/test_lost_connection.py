@@ -93,7 +93,7 @@ async def test_while_the_way_is_broken_everything_is_refused_in_time_and_nobody_
     assert mode in ("refuse", "swallow", "cut_replies")
     relayed.relay.mode = mode  # type: ignore[assignment] # one of the three, see above
     if mode == "refuse":
-        await relayed.app.database._pool.expire_connections()
+        relayed.relay.cut_all()
     for ask in (
         relayed.get,
         relayed.log_in,

@@ -1,21 +1,19 @@
 """The pool, and what is done in its connections."""
 
-import asyncio
-import logging
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from typing import Any, Protocol
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Protocol
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
+from tenantry.adapters.postgres.pool import ConnectionPool
 from tenantry.adapters.postgres.transaction import GIVEN_UP, PostgresTransaction
-from tenantry.errors import ConfigurationError, ConnectionError
+from tenantry.errors import ConfigurationError, ConnectionError, TransactionConflict
 from tenantry.kernel.action import Note, Outcome, Run, current_run
 from tenantry.kernel.transaction import Statement, Transaction
 from tenantry.settings import Settings
-
-logger = logging.getLogger(__name__)
 
 APPLICATION = "tenantry_app"
 """The role that owns nothing, and as which everything but migrations runs."""
@@ -29,31 +27,28 @@ class Recorder(Protocol):
     def record(self, tx: Transaction, run: Run, notes: Sequence[Note]) -> None: ...
 
 
-class PooledConnection(asyncpg.Connection):
-    """A connection that is given back as it is.
-
-    Nothing here leaves session state behind (no LISTEN, SET or session lock on a pooled
-    connection), so the reset query, a round trip on every release, has nothing to undo.
-    """
-
-    def get_reset_query(self) -> str:
-        return ""
-
-
-async def open_pool(dsn: str, settings: Settings) -> asyncpg.Pool:
+async def open_pool(dsn: str, settings: Settings) -> ConnectionPool:
     """A pool with deadlines on the server's side too. Refuses to run without durable commits."""
+    pool = ConnectionPool(partial(_connect, dsn, settings), settings.database_pool_max)
+    await pool.fill(max(1, settings.database_pool_min))
+    connection = await pool.acquire(patience=None)
+    early = await connection.fetchval("show synchronous_commit") == "off"
+    pool.give_back(connection)
+    if early:
+        await pool.close()
+        raise ConfigurationError("The database acknowledges commits before they are on disk.")
+    return pool
+
+
+async def _connect(dsn: str, settings: Settings) -> asyncpg.Connection:
     milliseconds = {
         "statement_timeout": settings.statement_timeout,
         "lock_timeout": settings.lock_timeout,
         "idle_in_transaction_session_timeout": settings.request_timeout,
     }
     try:
-        pool: asyncpg.Pool = await asyncpg.create_pool(
+        return await asyncpg.connect(
             dsn,
-            record_class=asyncpg.Record,
-            min_size=settings.database_pool_min,
-            max_size=settings.database_pool_max,
-            connection_class=PooledConnection,
             statement_cache_size=settings.statement_cache_size,
             timeout=settings.database_connect_timeout,
             command_timeout=settings.statement_timeout + 1,
@@ -67,10 +62,6 @@ async def open_pool(dsn: str, settings: Settings) -> asyncpg.Pool:
         )
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
         raise ConnectionError(f"The database cannot be reached: {error}") from error
-    if await pool.fetchval("show synchronous_commit") == "off":
-        await pool.close()
-        raise ConfigurationError("The database acknowledges commits before they are on disk.")
-    return pool
 
 
 def _shares_login(settings: Settings) -> bool:
@@ -81,7 +72,7 @@ def _shares_login(settings: Settings) -> bool:
 class PostgresDatabase:
     """Gives out transactions from the pool, and has each write its audit entry."""
 
-    def __init__(self, pool: asyncpg.Pool, recorder: Recorder, acquire_timeout: float) -> None:
+    def __init__(self, pool: ConnectionPool, recorder: Recorder, acquire_timeout: float) -> None:
         self._pool = pool
         self._recorder = recorder
         self._acquire_timeout = acquire_timeout
@@ -125,26 +116,24 @@ class PostgresDatabase:
             return False
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Any]:  # Any: as above
-        try:
-            connection = await self._pool.acquire(timeout=self._acquire_timeout)
-        except TimeoutError as error:
-            raise ConnectionError("All database connections are busy.") from error
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise ConnectionError from error
+    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
+        connection = await self._pool.acquire(patience=self._acquire_timeout)
         try:
             yield connection
-        except (ConnectionError, asyncio.CancelledError) as error:
-            if not isinstance(error.__cause__, GIVEN_UP):
-                # Its state is anybody's guess: the pool makes a new one in its place.
-                with suppress(asyncpg.InterfaceError):
-                    connection.terminate()
+        except Exception as error:
+            self._end(connection, error)
             raise
-        finally:
-            await self._give_back(connection)
+        except BaseException:
+            # A statement may be under way still, and what it answers belongs to nobody.
+            self._pool.discard(connection)
+            raise
+        else:
+            self._pool.give_back(connection)
 
-    async def _give_back(self, connection: Any) -> None:  # Any: as above
-        try:
-            await self._pool.release(connection, timeout=self._acquire_timeout)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
-            logger.warning("a database connection was lost when given back")
+    def _end(self, connection: asyncpg.Connection, error: Exception) -> None:
+        """Keep the connection unless the error is its own."""
+        lost = isinstance(error, ConnectionError) and not isinstance(error, TransactionConflict)
+        if lost and not isinstance(error.__cause__, GIVEN_UP):
+            self._pool.discard(connection)
+        else:
+            self._pool.give_back(connection)

@@ -60,7 +60,7 @@ class PostgresTransaction:
 
     def __init__(
         self,
-        connection: Any,  # Any: asyncpg's proxy has no type of its own
+        connection: Any,  # Any: asyncpg's rows are no mappings in the eyes of its types
         transaction: "asyncpg.transaction.Transaction | None" = None,
     ) -> None:
         self.connection = connection
@@ -110,7 +110,7 @@ class PostgresTransaction:
 
     async def commit(self) -> None:
         """Run what was left for later, and make all of it last."""
-        if self._is_gone():
+        if self.connection.is_closed():
             # Nothing was asked of it, so nothing is unknown: the transaction was undone.
             raise ConnectionError
         if not self._begun:
@@ -125,15 +125,9 @@ class PostgresTransaction:
 
     async def roll_back(self) -> None:
         """Undo all of it; a connection that is gone has done so by itself."""
-        if self._begun and not self._is_gone():
+        if self._begun and not self.connection.is_closed():
             with translated():
                 await self._ending().rollback()
-
-    def _is_gone(self) -> bool:
-        try:
-            return bool(self.connection.is_closed())
-        except asyncpg.InterfaceError:
-            return True  # the pool has taken it back since it broke
 
     async def _begin(self) -> None:
         if self._transaction is not None and not self._begun:
