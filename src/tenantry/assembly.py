@@ -43,9 +43,10 @@ from tenantry.sessions.service import SessionService
 from tenantry.settings import Settings
 from tenantry.storage.companion import VfolderCompanion
 from tenantry.storage.deletion import Deletions
-from tenantry.storage.mounting import FolderPaths
+from tenantry.storage.mounting import FolderMounts
 from tenantry.storage.ports import StorageManager
 from tenantry.storage.purge import VfolderPurge
+from tenantry.storage.quota import Quotas
 from tenantry.storage.repository import FolderRepository
 from tenantry.storage.service import StorageService
 from tenantry.usage.collector import UsageCollector
@@ -258,6 +259,7 @@ class Assembly:
             folder_repository=self._folders,
             deletions=self.deletions,
             mounts=self.compute,
+            quotas=self._quotas,
             clock=self._on.clock,
             cursor_key=self._on.cursor_key,
         )
@@ -269,7 +271,7 @@ class Assembly:
             database=self._on.database,
             compute_repository=self._compute,
             launcher=self._launcher,
-            folders=self._folder_paths,
+            folders=self._folder_mounts,
             clock=self._on.clock,
             cursor_key=self._on.cursor_key,
         )
@@ -355,9 +357,21 @@ class Assembly:
         )
 
     @cached_property
-    def _folder_paths(self) -> FolderPaths:
-        return FolderPaths(
-            storage_manager=self._on.storage_manager, folder_repository=self._folders
+    def _quotas(self) -> Quotas:
+        return Quotas(
+            database=self._on.database,
+            storage_manager=self._on.storage_manager,
+            folder_repository=self._folders,
+            clock=self._on.clock,
+        )
+
+    @cached_property
+    def _folder_mounts(self) -> FolderMounts:
+        return FolderMounts(
+            database=self._on.database,
+            storage_manager=self._on.storage_manager,
+            folder_repository=self._folders,
+            quotas=self._quotas,
         )
 
     @cached_property
@@ -366,6 +380,6 @@ class Assembly:
             database=self._on.database,
             compute_repository=self._compute,
             agent_registry=self._on.agent_registry,
-            folders=self._folder_paths,
+            folders=self._folder_mounts,
             clock=self._on.clock,
         )

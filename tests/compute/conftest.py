@@ -13,7 +13,7 @@ from tenantry.app import App
 from tenantry.compute.actions import CreateComputeSessionAction
 from tenantry.compute.launcher import Launcher
 from tenantry.compute.model import AgentData, AgentStatus, ComputeSessionData
-from tenantry.compute.ports import AgentRegistry
+from tenantry.compute.ports import AgentRegistry, Mount
 from tenantry.compute.processors import ComputeProcessors
 from tenantry.compute.repository import ComputeRepository
 from tenantry.compute.service import ComputeService
@@ -34,13 +34,17 @@ class KnownFolders:
 
     paths: dict[tuple[UUID, UUID], str] = field(default_factory=dict)
 
-    async def mount_paths(
-        self, tx: Transaction, user_id: UUID, folder_ids: Sequence[UUID]
-    ) -> list[str]:
+    async def identify(self, tx: Transaction, user_id: UUID, named: Sequence[str]) -> list[UUID]:
+        ids = [UUID(text) for text in named]
+        await self.mounts(user_id, ids)
+        return ids
+
+    async def mounts(self, user_id: UUID, folder_ids: Sequence[UUID]) -> list[Mount]:
         try:
-            return [self.paths[user_id, folder_id] for folder_id in folder_ids]
+            paths = [self.paths[user_id, folder_id] for folder_id in folder_ids]
         except KeyError as error:
             raise VfolderNotFound(field="folders") from error
+        return [Mount(path=path, name=path.rsplit("/")[-1]) for path in paths]
 
 
 @dataclass

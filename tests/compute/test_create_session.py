@@ -14,6 +14,7 @@ from tenantry.compute.actions import (
     TerminateComputeSessionAction,
 )
 from tenantry.compute.model import SessionKind, SessionStatus
+from tenantry.compute.ports import Mount
 from tenantry.errors import (
     InvalidInput,
     PermissionError,
@@ -213,10 +214,11 @@ async def test_only_folders_that_the_owner_may_mount_are_mounted(
 ) -> None:
     folder_id = uuid4()
     compute.folders.paths[john.id, folder_id] = "/folders/data"
-    session = await compute.run(user="john", folders=[folder_id])
-    assert compute.agents.orders[session.id].folders == ["/folders/data"]
+    session = await compute.run(user="john", folders=[str(folder_id)])
+    mount = Mount(path="/folders/data", name="data")
+    assert compute.agents.orders[session.id].folders == [mount]
     with pytest.raises(VfolderNotFound):
-        await compute.run(user="john", folders=[uuid4()])
+        await compute.run(user="john", folders=[str(uuid4())])
 
 
 @pytest.mark.parametrize(
@@ -240,7 +242,8 @@ async def test_only_folders_that_the_owner_may_mount_are_mounted(
         ("environment", {"environment": {"A=B": "x"}}),
         ("environment", {"environment": {"TENANTRY_X": "x"}}),
         ("environment", {"environment": {"A": "\0"}}),
-        ("folders", {"folders": [uuid4()] * 2}),
+        ("folders", {"folders": ["a\0b"]}),
+        ("folders", {"folders": [""]}),
         ("kind", {"kind": "other"}),
     ],
 )

@@ -243,17 +243,6 @@ async def test_setuid_programs_give_rights_to_sudo_sessions_only(
     assert line.split()[-1] == flag
 
 
-async def test_folders_are_found_under_their_names(agents: LocalAgents, tmp_path: Path) -> None:
-    folders = [str(tmp_path / "one/data"), str(tmp_path / "two/data")]
-    for name in folders:
-        os.makedirs(name)  # noqa: PTH103 - quick, and the loop has nothing else to do
-        (Path(name) / "file").write_text(name)
-    await output(agents, tmp_path, order := an_order("true", folders=folders))
-    work = folder(tmp_path, order.id) / "work"
-    assert (work / "data" / "file").read_text() == folders[0]
-    assert (work / "data-1" / "file").read_text() == folders[1]
-
-
 async def test_the_machine_keeps_its_name_and_another_folder_has_another(tmp_path: Path) -> None:
     first, again = LocalAgents(tmp_path / "a"), LocalAgents(tmp_path / "a")
     assert first.name == again.name != LocalAgents(tmp_path / "b").name

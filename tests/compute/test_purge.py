@@ -66,8 +66,8 @@ async def test_folders_mounted_by_others_are_found_while_their_sessions_live(
     shared, own = uuid4(), uuid4()
     for user_id, folder_id in ((jane.id, shared), (john.id, shared), (john.id, own)):
         compute.folders.paths[user_id, folder_id] = f"/{folder_id}"
-    await compute.run(user="john", folders=[shared, own])
-    session = await compute.run(user="jane", folders=[shared])
+    await compute.run(user="john", folders=[str(shared), str(own)])
+    session = await compute.run(user="jane", folders=[str(shared)])
     async with tenantry.database.autocommit() as tx:
         (mount,) = await compute.service.mounted_by_others(tx, [shared, own], john.id)
     assert (mount.session_id, mount.username, mount.folder_id) == (session.id, "jane", shared)

@@ -148,7 +148,7 @@ def test_commands_and_their_options_exist(page: Path) -> None:
             assert below is not None, f"{place}: there is no command {' '.join(words)}"
             command = below
         known = {o for p in command.params for o in (*p.opts, *p.secondary_opts)} | {"--help"}
-        for word in rest:
+        for word in rest[: rest.index("--")] if "--" in rest else rest:
             if word.startswith("--"):
                 assert word.partition("=")[0] in known, f"{place}: {' '.join(words)}: no {word}"
 

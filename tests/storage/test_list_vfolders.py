@@ -8,8 +8,7 @@ from tenantry.app import App
 from tenantry.errors import InvalidInput, VfolderNotFound
 from tenantry.kernel.action import Actor, acting_as
 from tenantry.storage.actions import GetVfolderAction, ListVfoldersAction, VfolderUsageAction
-from tenantry.storage.model import SharePermission, VfolderData, VfolderStatus
-from tenantry.storage.ports import FolderUsage
+from tenantry.storage.model import SharePermission, VfolderData, VfolderStatus, VfolderUsage
 from tenantry.testing.storage import MemoryStorage
 from tenantry.testing.users import make_user
 from tenantry.users.model import UserData, UserRole
@@ -152,4 +151,4 @@ async def test_usage_counts_files_and_bytes_for_guests_too(
     await vfolders.share(folder, jane, SharePermission.READ)
     with acting_as(jane):
         result = await vfolders.run.usage.wait_for_complete(VfolderUsageAction("data"))
-    assert result.data == FolderUsage(files=2, bytes=7)
+    assert result.data == VfolderUsage(files=2, bytes=7, quota=None, quota_used=None)

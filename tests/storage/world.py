@@ -17,10 +17,11 @@ from tenantry.storage.actions import (
 from tenantry.storage.companion import VfolderCompanion
 from tenantry.storage.deletion import Deletions
 from tenantry.storage.model import SharePermission, VfolderData
-from tenantry.storage.mounting import FolderPaths
+from tenantry.storage.mounting import FolderMounts
 from tenantry.storage.ports import StorageManager
 from tenantry.storage.processors import VfolderProcessors
 from tenantry.storage.purge import VfolderPurge
+from tenantry.storage.quota import Quotas
 from tenantry.storage.repository import FolderRepository
 from tenantry.storage.service import StorageService
 from tenantry.users.access import BuiltInRoleGuard
@@ -56,17 +57,30 @@ class Vfolders:
             clock=app.clock,
             patience=patience,
         )
+        quotas = Quotas(
+            database=app.database,
+            storage_manager=storage,
+            folder_repository=repository,
+            clock=app.clock,
+            patience=patience,
+        )
         self.service = StorageService(
             database=app.database,
             storage_manager=storage,
             folder_repository=repository,
             deletions=self.deletions,
             mounts=self.mounts,
+            quotas=quotas,
             clock=app.clock,
             cursor_key=b"k" * 32,
             patience=patience,
         )
-        self.paths = FolderPaths(storage_manager=storage, folder_repository=repository)
+        self.to_mount = FolderMounts(
+            database=app.database,
+            storage_manager=storage,
+            folder_repository=repository,
+            quotas=quotas,
+        )
         self.companion = VfolderCompanion(
             database=app.database,
             folder_repository=repository,

@@ -5,7 +5,7 @@ alive           locked by the supervisor for as long as anything runs
 process.json    the supervisor's number, and when that process began
 totals.json     the most that a sample has ever said
 exit.json       how it ended; never there while anything runs
-work/           where the command runs; stdout and stderr are beside it
+work/           where the command runs, with the vfolders; stdout and stderr are beside it
 """
 
 import contextlib
@@ -27,6 +27,7 @@ from tenantry.adapters import process_tree
 from tenantry.adapters.process import try_lock, wait_until
 from tenantry.adapters.process_tree import MARK, Used
 from tenantry.compute.ports import Sample, SessionOrder, SessionState
+from tenantry.errors import StateConflict
 
 KILL_SECONDS = 3.0
 LOOK_SECONDS = 0.25
@@ -42,19 +43,24 @@ class Place:
         self.folder = above / str(session_id)
 
     def prepare(self, order: SessionOrder) -> None:
-        """Make the folder and what the supervisor reads; once there it stays as it is."""
+        """Make the folder and what the supervisor reads; once there it stays as it is.
+
+        StateConflict where a vfolder cannot be had as it was ordered.
+        """
         work = self.folder / "work"
         uid, gid = _identity(order)
+        require_mountable(order)
         self._make()
         if (self.folder / "order.json").exists():
             return
         work.mkdir(mode=0o700, exist_ok=True)
-        for number, path in enumerate(map(Path, order.folders)):
-            names = [earlier.rsplit("/")[-1] for earlier in order.folders[:number]]
-            link = work / (f"{path.name}-{number}" if path.name in names else path.name)
+        for mount in order.folders:
             with contextlib.suppress(FileExistsError):
-                link.symlink_to(path)
-        if os.geteuid() == 0:
+                if _is_root():
+                    (work / mount.name).mkdir(mode=0o700)
+                else:
+                    (work / mount.name).symlink_to(mount.path)
+        if _is_root():
             os.chown(work, uid, gid)
         environment = {
             "PATH": PATH,
@@ -71,6 +77,7 @@ class Place:
             "gid": gid,
             "gids": order.gids,
             "sudo": order.sudo,
+            "mounts": msgspec.to_builtins(order.folders),
         }
         self._add("order.json", said)
 
@@ -237,6 +244,28 @@ def written_whole(path: Path, put: Callable[[Path, Path], None]) -> Iterator[Pat
         put(fresh, path)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def require_mountable(order: SessionOrder) -> None:
+    """StateConflict where a read-only vfolder could be written to all the same.
+
+    Only root mounts anything. A session with the server's own identity reaches every vfolder by
+    its path, and one that may become root can undo what root has done.
+    """
+    closed = [mount.name for mount in order.folders if mount.read_only]
+    if not closed:
+        return
+    if not _is_root():
+        reason = "this agent does not run as root and cannot mount anything"
+    elif order.sudo:
+        reason = "the session may become root and could write to it"
+    else:
+        return
+    raise StateConflict(f"The vfolder {closed[0]} is for reading only, and {reason}.")
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0
 
 
 def _identity(order: SessionOrder) -> tuple[int, int]:

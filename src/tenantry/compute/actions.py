@@ -19,7 +19,10 @@ Gpu = Annotated[float, msgspec.Meta(ge=0, le=100_000, description="Accelerators;
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 Argument = Annotated[str, msgspec.Meta(max_length=4096)]
 Environment = Annotated[dict[str, Argument], msgspec.Meta(max_length=128)]
-FolderIds = Annotated[list[UUID], msgspec.Meta(max_length=64)]
+Folder = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+FolderNames = Annotated[
+    list[Folder], msgspec.Meta(max_length=64, description="Name or id of a vfolder to mount.")
+]
 UserName = Annotated[str, msgspec.Meta(description="Username or id of the user.")]
 
 
@@ -75,7 +78,8 @@ class CreateComputeSessionAction(Action[ComputeSessionResult], frozen=True, kw_o
     """Run a command as a compute session, for oneself unless a user is named.
 
     It is pending until an agent has room for it and has started it. A service's sessions share
-    its name; the owner's resource policy says how many there may be.
+    its name; the owner's resource policy says how many there may be. Each vfolder is found under
+    its name where the command runs; one that is shared for reading only cannot be written to.
     """
 
     tag: ClassVar[str] = "compute.create"
@@ -87,7 +91,7 @@ class CreateComputeSessionAction(Action[ComputeSessionResult], frozen=True, kw_o
     memory: Memory = GIB
     gpu: Gpu = 0.0
     environment: Environment = {}  # noqa: RUF012 - msgspec copies it
-    folders: FolderIds = []  # noqa: RUF012 - as above
+    folders: FolderNames = []  # noqa: RUF012 - as above
     user: UserName | None = None
 
     def target(self) -> str | None:

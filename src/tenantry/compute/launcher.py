@@ -102,9 +102,8 @@ class Launcher:
     async def _complete(self, found: Assignment) -> SessionOrder:
         if not found.folders:
             return found.order
-        async with self._database.autocommit() as tx:
-            paths = await self._folders.mount_paths(tx, found.user_id, found.folders)
-        return msgspec.structs.replace(found.order, folders=paths)
+        mounts = await self._folders.mounts(found.user_id, found.folders)
+        return msgspec.structs.replace(found.order, folders=mounts)
 
     async def _say(self, session_id: UUID, info: str) -> None:
         async with self._database.autocommit() as tx:

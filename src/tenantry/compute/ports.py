@@ -9,6 +9,14 @@ from tenantry.kernel.transaction import Transaction
 from tenantry.record import Record
 
 
+class Mount(Record, frozen=True, kw_only=True):
+    """A vfolder in a session: where the storage has it, and its name where the command runs."""
+
+    path: str
+    name: str
+    read_only: bool = False
+
+
 class SessionOrder(Record, frozen=True, kw_only=True):
     """What is to run. Memory is in bytes; the ids are the user's container identity or None."""
 
@@ -22,8 +30,7 @@ class SessionOrder(Record, frozen=True, kw_only=True):
     gid: int | None = None
     gids: list[int] = []  # noqa: RUF012 - msgspec copies it
     sudo: bool = False
-    folders: list[str] = []  # noqa: RUF012 - as above
-    """Paths to be mounted, as the storage names them."""
+    folders: list[Mount] = []  # noqa: RUF012 - as above
 
 
 class Sample(Record, frozen=True, kw_only=True):
@@ -61,7 +68,8 @@ class AgentRegistry(Protocol):
     async def start_session(self, agent: str, order: SessionOrder) -> None:
         """Start it; one that was started or ended under this id already is left alone.
 
-        StateConflict where the agent can never run it: the program is not there, for example.
+        StateConflict where the agent can never run it: the program is not there, for example, or
+        a vfolder cannot be mounted as it would have to be.
         """
 
     async def terminate_session(self, agent: str, session_id: UUID) -> SessionState:
@@ -81,9 +89,18 @@ class AgentRegistry(Protocol):
 
 
 class Folders(Protocol):
-    """Where the vfolders are that a session mounts."""
+    """The vfolders that a session mounts."""
 
-    async def mount_paths(
-        self, tx: Transaction, user_id: UUID, folder_ids: Sequence[UUID]
-    ) -> list[str]:
-        """The paths in the order given; VfolderNotFound unless the user may mount each now."""
+    async def identify(self, tx: Transaction, user_id: UUID, named: Sequence[str]) -> list[UUID]:
+        """The folders that the user means by these names or ids, in that order.
+
+        VfolderNotFound unless the user may mount each now; InvalidInput for a name that several
+        bear. Until the end of the transaction none of them can go into the trash.
+        """
+
+    async def mounts(self, user_id: UUID, folder_ids: Sequence[UUID]) -> list[Mount]:
+        """How each is to be mounted, in that order; VfolderNotFound as above.
+
+        StateConflict where one would be writable whose owner has used up the quota. Outside any
+        transaction.
+        """

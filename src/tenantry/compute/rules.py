@@ -1,6 +1,8 @@
 """What may run, and who may have it run. Pure decisions."""
 
 import re
+from collections.abc import Sequence
+from uuid import UUID
 
 from tenantry.compute.actions import CreateComputeSessionAction
 from tenantry.compute.model import ComputeSessionData, Owner, SessionKind
@@ -28,8 +30,6 @@ def require_runnable(action: CreateComputeSessionAction) -> None:
         found.append(Violation("command", "too_long", f"is longer than {MAX_COMMAND_BYTES} bytes"))
     if action.name is not None and any(ord(character) < 32 for character in action.name):
         found.append(Violation("name", "invalid_text", "must be a single line"))
-    if len(set(action.folders)) < len(action.folders):
-        found.append(Violation("folders", "repeated", "names a folder twice"))
     for name in action.environment:
         if not _VARIABLE.fullmatch(name):
             shown = ascii(name)[:64]
@@ -40,8 +40,18 @@ def require_runnable(action: CreateComputeSessionAction) -> None:
         raise InvalidInput(found)
 
 
+def require_each_once(folders: Sequence[UUID]) -> None:
+    """InvalidInput where a folder is named twice, be it by its name and by its id."""
+    if len(set(folders)) < len(folders):
+        raise InvalidInput.of("folders", "repeated", "names a folder twice")
+
+
 def _texts(action: CreateComputeSessionAction) -> list[tuple[str, list[str]]]:
-    return [("command", action.command), ("environment", list(action.environment.values()))]
+    return [
+        ("command", action.command),
+        ("environment", list(action.environment.values())),
+        ("folders", action.folders),
+    ]
 
 
 def _is_unfit(text: str) -> bool:

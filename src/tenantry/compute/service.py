@@ -216,8 +216,8 @@ class ComputeService:
         name = action.name or PurePosixPath(action.command[0]).name[:128] or action.command[0][:128]
         live, replicas = await self._sessions.count_live(tx, owner.id, name)
         rules.require_room(owner, action.kind, live, replicas)
-        if action.folders:
-            await self._folders.mount_paths(tx, owner.id, action.folders)
+        folders = await self._folders.identify(tx, owner.id, action.folders)
+        rules.require_each_once(folders)
         agent = await self._sessions.reserve_agent(tx, action.cpu, action.memory, action.gpu)
         columns = (
             session_id,
@@ -229,7 +229,7 @@ class ComputeService:
             None if agent else WAITING,
             action.command,
             msgspec.json.encode(action.environment).decode(),
-            action.folders,
+            folders,
             action.cpu,
             action.memory,
             action.gpu,

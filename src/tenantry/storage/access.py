@@ -29,10 +29,15 @@ def require_may_give_to(actor: Actor, owner: Holder) -> None:
 
 def seen_by(actor: Actor, data: VfolderData) -> VfolderData:
     """The folder as this actor may see it: a guest does not see the other guests."""
-    if Scope.of(actor).user_id is None or _own(actor, data):
+    if may_see_all(actor, data):
         return data
     own = [share for share in data.shares if share.user_id == actor.id]
     return msgspec.structs.replace(data, shares=own)
+
+
+def may_see_all(actor: Actor, data: VfolderData) -> bool:
+    """Whether the actor may see what concerns the folder's owner, and not only the folder."""
+    return Scope.of(actor).user_id is None or _own(actor, data)
 
 
 def _own(actor: Actor, data: VfolderData) -> bool:

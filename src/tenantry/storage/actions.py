@@ -7,8 +7,7 @@ import msgspec
 from tenantry.kernel.action import Action, Audience
 from tenantry.kernel.page import Page
 from tenantry.record import Record
-from tenantry.storage.model import SharePermission, VfolderData, VfolderStatus
-from tenantry.storage.ports import FolderUsage
+from tenantry.storage.model import SharePermission, VfolderData, VfolderStatus, VfolderUsage
 from tenantry.users.model import Limit
 
 ResultT = TypeVar("ResultT")
@@ -28,7 +27,7 @@ class VfolderResult(Record, frozen=True):
 class VfolderUsageResult(Record, frozen=True):
     """What the vfolder holds."""
 
-    data: FolderUsage
+    data: VfolderUsage
     success: bool = True
 
 
@@ -47,7 +46,10 @@ class OnVfolder(Action[ResultT], Generic[ResultT], frozen=True):
 
 
 class CreateVfolderAction(Action[VfolderResult], frozen=True):
-    """Create an empty vfolder; at most as many as the owner's resource policy allows."""
+    """Create an empty vfolder, if the owner's resource policy allows one more.
+
+    It limits how many there are, and how many bytes all of them hold.
+    """
 
     tag: ClassVar[str] = "vfolder.create"
     audience: ClassVar[Audience] = Audience.AUTHENTICATED
@@ -84,7 +86,7 @@ class ListVfoldersAction(Action[Page[VfolderData]], frozen=True, kw_only=True):
 
 
 class VfolderUsageAction(OnVfolder[VfolderUsageResult], frozen=True):
-    """Count the files in a vfolder, and the bytes in them."""
+    """Count the files in a vfolder and the bytes in them, and show its owner's quota."""
 
     tag: ClassVar[str] = "vfolder.usage"
     audience: ClassVar[Audience] = Audience.AUTHENTICATED

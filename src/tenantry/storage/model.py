@@ -45,7 +45,7 @@ class VfolderData(Record, frozen=True, kw_only=True):
     """A vfolder as who can see it sees it; who only shares it sees no other shares.
 
     ``files_left`` counts down while the folder is being deleted. ``status_info`` says what the
-    storage last refused.
+    storage last refused. ``used_bytes`` is what the folder held when it was last measured.
     """
 
     id: UUID
@@ -58,6 +58,7 @@ class VfolderData(Record, frozen=True, kw_only=True):
     tenant_id: UUID
     creator_id: UUID | None
     files_left: int | None
+    used_bytes: int | None
     shares: list[VfolderShare]
     created_at: datetime
     changed_at: datetime
@@ -104,6 +105,43 @@ class Holder:
                 "trash included."
             )
             raise StateConflict(message, field=field, maximum=self.max_vfolder_count)
+
+
+@dataclass(frozen=True, slots=True)
+class Mountable:
+    """A folder as one user may mount it."""
+
+    id: UUID
+    name: str
+    host: str
+    owner_id: UUID
+    is_own: bool
+    permission: SharePermission
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How many bytes an owner's folders may hold (None: no limit), and do as last measured."""
+
+    limit: int | None
+    used: int
+
+    def has_room(self, more: int) -> bool:
+        """Whether there is room for so much; with nothing more, for anything at all."""
+        return self.limit is None or self.used + max(more, 1) <= self.limit
+
+
+class VfolderUsage(Record, frozen=True):
+    """What a folder holds, and what its owner may have in all.
+
+    ``quota`` is null where there is none; both are where the folder is somebody else's, to whom
+    it is not shown.
+    """
+
+    files: int
+    bytes: int
+    quota: int | None
+    quota_used: int | None
 
 
 class Handed(Record, frozen=True):

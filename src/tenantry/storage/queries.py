@@ -162,14 +162,46 @@ DROP_GONE = Statement(
 )
 MOUNTABLE = Statement(
     "vfolders.mountable",
-    "Which of these folders a user may mount; kept from being deleted in the meantime.",
+    "Which of these folders a user may mount, and how; none is deleted in the meantime.",
     """
-    select v.id, v.host from vfolders v
-    where v.id = any($2::uuid[]) and v.status = 'ready' and (v.owner_id = $1 or exists (
-        select from vfolder_shares s where s.vfolder_id = v.id and s.user_id = $1
-    ))
+    select v.id, v.name, v.host, v.owner_id, v.owner_id = $1 as is_own,
+        case when v.owner_id = $1 then 'rw' else s.permission end as permission
+    from vfolders v left join vfolder_shares s on s.vfolder_id = v.id and s.user_id = $1
+    where v.id in (
+        select id from vfolders where id = any($2::uuid[])
+        union all select id from vfolders where owner_id = $1 and name_key = any($3::text[])
+        union all select f.id from vfolder_shares g join vfolders f on f.id = g.vfolder_id
+            where g.user_id = $1 and f.name_key = any($3::text[])
+    ) and v.status = 'ready' and (v.owner_id = $1 or s.user_id is not null)
     order by v.id for share of v
     """,
+)
+QUOTA = Statement(
+    "vfolders.quota",
+    "What a user's resource policy allows, and what the folders that count hold.",
+    """
+    select nullif(p.max_quota_scope_size, -1) as quota, (
+        select coalesce(sum(v.used_bytes), 0)::bigint from vfolders v
+        where v.owner_id = u.id and v.status in ('performing', 'ready', 'trash')
+    ) as used
+    from users u join resource_policies p on p.name = u.resource_policy where u.id = $1
+    """,
+)
+TO_MEASURE = Statement(
+    "vfolders.to_measure",
+    "The folders of these users that count for a quota and were not measured lately.",
+    """
+    select v.id, v.host from vfolders v join users u on u.id = v.owner_id
+        join resource_policies p on p.name = u.resource_policy
+    where v.owner_id = any($1::uuid[]) and v.status in ('ready', 'trash')
+        and p.max_quota_scope_size >= 0 and (v.measured_at is null or v.measured_at < $2)
+    order by v.id
+    """,
+)
+SET_USED = Statement(
+    "vfolders.set_used",
+    "Note what a folder holds.",
+    "update vfolders set used_bytes = $2, measured_at = $3 where id = $1",
 )
 
 

@@ -12,6 +12,8 @@ from tenantry.storage import queries
 from tenantry.storage.model import (
     Holder,
     LeftFolder,
+    Mountable,
+    Quota,
     SharePermission,
     Vfolder,
     VfolderData,
@@ -180,11 +182,37 @@ class FolderRepository:
         await tx.execute(queries.DROP_GONE, user_id)
 
     async def mountable(
-        self, tx: Transaction, user_id: UUID, folder_ids: Collection[UUID]
-    ) -> dict[UUID, str]:
-        """The hosts of those folders that the user may mount, locked against deletion."""
-        rows = await tx.fetch(queries.MOUNTABLE, user_id, list(folder_ids))
-        return {row["id"]: row["host"] for row in rows}
+        self, tx: Transaction, user_id: UUID, folder_ids: Collection[UUID], keys: Collection[str]
+    ) -> list[Mountable]:
+        """Those of these ids and names that the user may mount, locked against deletion."""
+        rows = await tx.fetch(queries.MOUNTABLE, user_id, list(folder_ids), list(keys))
+        return [
+            Mountable(
+                id=row["id"],
+                name=row["name"],
+                host=row["host"],
+                owner_id=row["owner_id"],
+                is_own=row["is_own"],
+                permission=SharePermission(row["permission"]),
+            )
+            for row in rows
+        ]
+
+    async def quota(self, tx: Transaction, owner_id: UUID) -> Quota:
+        """A user's quota, and what the folders that count held when they were last measured."""
+        row = await tx.fetchrow(queries.QUOTA, owner_id)
+        return Quota(row["quota"], row["used"]) if row else Quota(None, 0)
+
+    async def to_measure(
+        self, tx: Transaction, owner_ids: Collection[UUID], since: datetime
+    ) -> list[tuple[UUID, str]]:
+        """Folders, with their hosts, that count for a quota and were not measured since then."""
+        rows = await tx.fetch(queries.TO_MEASURE, list(owner_ids), since)
+        return [(row["id"], row["host"]) for row in rows]
+
+    async def set_used(self, tx: Transaction, folder_id: UUID, used: int, now: datetime) -> None:
+        """Note what a folder holds."""
+        await tx.execute(queries.SET_USED, folder_id, used, now)
 
 
 def _folder(row: Row) -> Vfolder:

@@ -23,7 +23,7 @@ from tenantry.kernel.clock import Clock, uuid7
 from tenantry.kernel.page import Page, seal, unseal
 from tenantry.kernel.transaction import Database, Transaction
 from tenantry.record import require_well_formed
-from tenantry.storage.access import require_may_change, require_may_give_to, seen_by
+from tenantry.storage.access import may_see_all, require_may_change, require_may_give_to, seen_by
 from tenantry.storage.actions import (
     CreateVfolderAction,
     DeleteVfolderAction,
@@ -40,9 +40,10 @@ from tenantry.storage.actions import (
     VfolderUsageResult,
 )
 from tenantry.storage.deletion import Deletions, answering
-from tenantry.storage.model import Vfolder, VfolderData, VfolderStatus, meant
+from tenantry.storage.model import Vfolder, VfolderData, VfolderStatus, VfolderUsage, meant
 from tenantry.storage.names import folder_name, free_name, lookup_key
 from tenantry.storage.ports import Mounts, StorageManager
+from tenantry.storage.quota import Quotas
 from tenantry.storage.repository import FolderRepository
 from tenantry.storage.sight import by_owner, find, in_sight, tenant_in_sight, viewer
 from tenantry.users.model import UserStatus
@@ -67,6 +68,7 @@ class StorageService:
         folder_repository: FolderRepository,
         deletions: Deletions,
         mounts: Mounts,
+        quotas: Quotas,
         clock: Clock,
         cursor_key: bytes,
         patience: float = 10.0,
@@ -76,6 +78,7 @@ class StorageService:
         self._folders = folder_repository
         self._deletions = deletions
         self._mounts = mounts
+        self._quotas = quotas
         self._clock = clock
         self._cursor_key = cursor_key
         self._patience = patience
@@ -89,16 +92,20 @@ class StorageService:
             raise InvalidInput.of("name", error.code, str(error)) from error
         host = await self._host(action.host)
         actor = current_actor()
+        named = action.owner if action.owner is not None else str(viewer(actor))
+        sight = tenant_in_sight(actor)
+        async with self._database.autocommit() as tx:
+            owner = await self._folders.lock_holder(tx, named, tenant_id=sight, field="owner")
+        require_may_give_to(actor, owner)
+        await self._quotas.refresh([owner.id])
         async with self._database.transaction() as tx:
-            named = action.owner if action.owner is not None else str(viewer(actor))
-            owner = await self._folders.lock_holder(
-                tx, named, tenant_id=tenant_in_sight(actor), field="owner"
-            )
+            owner = await self._folders.lock_holder(tx, named, tenant_id=sight, field="owner")
             require_may_give_to(actor, owner)
             taken = await self._folders.kept_names(tx, owner.id)
             if lookup_key(name) in taken:
                 raise VfolderConflict(field="name")
             owner.require_can_hold(len(taken), "owner")
+            await self._quotas.require_room(tx, owner.id, field="owner")
             now = self._clock.now()
             folder_id = uuid7(now)
             await self._folders.insert(
@@ -148,8 +155,14 @@ class StorageService:
         """What the folder holds now; takes as long as it takes to look at every file."""
         async with self._database.autocommit() as tx:
             data = (await find(self._folders, tx, action)).data
-        async with answering(self._patience * 6):
-            return VfolderUsageResult(await self._storage.folder_usage(data.host, data.id))
+        found = await self._quotas.measure(data.id, data.host, self._patience * 6)
+        if not may_see_all(current_actor(), data):
+            return VfolderUsageResult(VfolderUsage(found.files, found.bytes, None, None))
+        await self._quotas.refresh([data.owner_id])
+        async with self._database.autocommit() as tx:
+            quota = await self._quotas.of(tx, data.owner_id)
+        used = None if quota.limit is None else quota.used
+        return VfolderUsageResult(VfolderUsage(found.files, found.bytes, quota.limit, used))
 
     async def share(self, action: ShareVfolderAction) -> VfolderResult:
         """Let somebody of the same tenant in; others are not there to be found."""
@@ -192,6 +205,7 @@ class StorageService:
     async def hand_over(self, action: HandOverVfolderAction) -> VfolderResult:
         """Make another user of the tenant the owner; to the owner, nothing changes."""
         actor = current_actor()
+        await self._measure_for(action)
         async with self._database.transaction() as tx:
             folder = await self._lock(tx, action)
             require_may_change(actor, folder)
@@ -204,6 +218,8 @@ class StorageService:
             if heir.id != data.owner_id:
                 taken = await self._folders.kept_names(tx, heir.id)
                 heir.require_can_hold(len(taken), "to")
+                more = data.used_bytes or 0
+                await self._quotas.require_room(tx, heir.id, more=more, field="to")
                 name = free_name(data.name, data.id, taken)
                 if name is None:
                     raise VfolderConflict(field="to")
@@ -211,6 +227,18 @@ class StorageService:
                 changes = {"owner": (data.owner, heir.username), "name": (data.name, name)}
             tx.note(_note(folder, changes))
             return _seen(await self._folders.lock(tx, folder.id))
+
+    async def _measure_for(self, action: HandOverVfolderAction) -> None:
+        """Measure what an heir with a quota has, and would get."""
+        async with self._database.autocommit() as tx:
+            data = (await find(self._folders, tx, action)).data
+            heir = await self._folders.lock_holder(
+                tx, action.to, tenant_id=data.tenant_id, field="to"
+            )
+            quota = await self._quotas.of(tx, heir.id)
+        if quota.limit is not None:
+            await self._quotas.refresh([heir.id])
+            await self._quotas.measure(data.id, data.host, self._patience)
 
     async def delete(self, action: DeleteVfolderAction) -> VfolderResult:
         """Put the folder into the trash; StateConflict while a compute session mounts it."""

@@ -21,6 +21,7 @@ from tenantry.errors import ConnectionError, StateConflict, TenantryError
 FOLDERS, TRASH, DOOMED = AREAS = ("folders", "trash", "doomed")
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NOT_A_DIRECTORY = (errno.ELOOP, errno.ENOTDIR)
+NOBODY = 65534
 MOUNTED = "Something is mounted inside the vfolder; unmount it first."
 
 
@@ -107,12 +108,17 @@ def area_of(root: int, folder_id: UUID) -> str | None:
 
 
 def create(root: int, folder_id: UUID) -> None:
-    """Make the folder, or leave it as it is."""
+    """Make the folder, or leave it as it is.
+
+    Root's would be owned by nobody: what a session writes there must not be root's.
+    """
     if area_of(root, folder_id) in (TRASH, DOOMED):
         raise StateConflict("The vfolder is in the trash or half deleted.")
     with shard(root, FOLDERS, folder_id) as parent:
         with suppress(FileExistsError):
             os.mkdir(str(folder_id), mode=0o700, dir_fd=parent)
+            if os.geteuid() == 0:
+                os.chown(str(folder_id), NOBODY, NOBODY, dir_fd=parent, follow_symlinks=False)
         with opened(str(folder_id), parent):
             os.fsync(parent)
 
