@@ -101,11 +101,8 @@ async def owner(postgres: EmbeddedPostgres, database: str) -> AsyncIterator[asyn
     await connection.close()
 
 
-@pytest.fixture
-async def tenantry(
-    settings: Settings, clock: ShiftedClock, owner: asyncpg.Connection
-) -> AsyncIterator[App]:
-    """The whole system on real servers, as empty as on its first day."""
+async def empty(owner: asyncpg.Connection) -> None:
+    """Leave nothing in the database but its schema."""
     tables = await owner.fetch(
         "select relname from pg_class where relkind in ('r', 'p') and not relispartition"
         " and relnamespace = 'public'::regnamespace and relname <> 'alembic_version'"
@@ -113,6 +110,14 @@ async def tenantry(
     # Truncating rewrites every table and partition, which takes 50 times as long as deleting.
     deletes = "; ".join(f"delete from {row[0]}" for row in tables)
     await owner.execute(f"begin; set local session_replication_role = replica; {deletes}; commit")
+
+
+@pytest.fixture
+async def tenantry(
+    settings: Settings, clock: ShiftedClock, owner: asyncpg.Connection
+) -> AsyncIterator[App]:
+    """The whole system on real servers, as empty as on its first day."""
+    await empty(owner)
     async with open_app(settings, clock=clock, upkeep=False) as app:
         yield app
 

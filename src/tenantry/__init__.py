@@ -7,14 +7,25 @@ if TYPE_CHECKING:
     from tenantry import errors as errors
     from tenantry.app import open_app as open_app
     from tenantry.sdk import AccountManager as AccountManager
+    from tenantry.sdk import AsyncAccountManager as AsyncAccountManager
+    from tenantry.sdk import AsyncClient as AsyncClient
     from tenantry.sdk import Client as Client
 
 _PLACES = {
     "AccountManager": "tenantry.sdk",
+    "AsyncAccountManager": "tenantry.sdk",
+    "AsyncClient": "tenantry.sdk",
     "Client": "tenantry.sdk",
     "open_app": "tenantry.app",
 }
-__all__ = ["AccountManager", "Client", "errors", "open_app"]
+__all__ = [
+    "AccountManager",
+    "AsyncAccountManager",
+    "AsyncClient",
+    "Client",
+    "errors",
+    "open_app",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -108,6 +108,14 @@ class Binding:
             raise InvalidInput(violations)
         return self.build(given)
 
+    def of_values(self, values: Mapping[str, object]) -> Action[Any]:
+        """The action of Python values by name, wherever a request has them; errors as above."""
+        violations: list[Violation] = []
+        given = self._convert(values, "call", violations)
+        if violations:
+            raise InvalidInput(violations)
+        return self.build(given)
+
     def build(self, given: Mapping[str, Any]) -> Action[Any]:
         """The action of these values by name; what is not among them keeps its default."""
         own = {**self.route.preset, **{n: v for n, v in given.items() if not self._inlined(n)}}
@@ -157,7 +165,8 @@ class Binding:
     @cached_property
     def _known(self) -> dict[str, dict[str, WireField]]:
         places = ("path", "query", "body")
-        return {w: {f.name: f for f in self.fields if f.where == w} for w in places}
+        known = {w: {f.name: f for f in self.fields if f.where == w} for w in places}
+        return {**known, "call": {f.name: f for f in self.fields}}
 
     @cached_property
     def _data_type(self) -> Any:  # Any: a type expression
@@ -196,7 +205,7 @@ class Binding:
                 violations.append(_unknown(str(name), known if len(violations) < 5 else ()))
                 continue
             try:
-                if where == "body":
+                if where in ("body", "call"):
                     converted[name] = msgspec.convert(value, known[name].type)
                 else:
                     converted[name] = _from_text(value, known[name].type)

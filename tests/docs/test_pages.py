@@ -15,7 +15,7 @@ import pytest
 from tenantry.app import App
 from tenantry.cli.tree import root
 from tenantry.config import read_connection
-from tenantry.sdk import Client
+from tenantry.sdk import AsyncClient, Client
 from tenantry.settings import CLIENT_ONLY, VARIABLES
 from tenantry.users.model import UserData
 from tests.docs.blocks import (
@@ -36,7 +36,8 @@ pytestmark = pytest.mark.anyio
 WALKTHROUGHS = [page for page in PAGES if is_walkthrough(page) and page != README]
 SCENARIOS = [scenario for page in PAGES for scenario in scenarios_of(page)]
 CLIENT_SCENARIOS = [s for s in SCENARIOS if "client" in s.given]
-APP_SCENARIOS = [s for s in SCENARIOS if "client" not in s.given]
+ASYNC_CLIENT_SCENARIOS = [s for s in SCENARIOS if "async_client" in s.given]
+APP_SCENARIOS = [s for s in SCENARIOS if not {"client", "async_client"} & {*s.given}]
 PYTHON_FILES = (DOCS / "how-to" / "embed-in-your-code.md",)
 
 _TOP_LEVEL_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
@@ -80,6 +81,12 @@ async def test_embedding_code_does_what_it_shows(
 @pytest.mark.parametrize("scenario", CLIENT_SCENARIOS, ids=scenario_name)
 async def test_client_code_does_what_it_shows(scenario: Scenario, client: Client) -> None:
     await _run(scenario, {"client": client})
+
+
+@pytest.mark.parametrize("scenario", ASYNC_CLIENT_SCENARIOS, ids=scenario_name)
+async def test_awaiting_code_does_what_it_shows(scenario: Scenario, server: RunningServer) -> None:
+    async with AsyncClient(*read_connection(server.folder / ".tenantry")) as client:
+        await _run(scenario, {"async_client": client})
 
 
 @pytest.mark.parametrize("page", PYTHON_FILES, ids=named)

@@ -7,7 +7,7 @@ import pytest
 import tenantry
 from tenantry.kernel.action import Action
 from tenantry.routes import wire
-from tenantry.sdk import AccountManager, Client
+from tenantry.sdk import AccountManager, AsyncClient, Client
 from tests.docs.blocks import DOCS
 from tests.docs.reference import COMMAND, FOLDER, PAGES, sentence_of
 
@@ -31,7 +31,7 @@ def test_every_public_name_is_documented() -> None:
         assert f"`tenantry.{name}`" in PYTHON
 
 
-@pytest.mark.parametrize("kind", [AccountManager, Client])
+@pytest.mark.parametrize("kind", [AccountManager, AsyncClient, Client])
 def test_every_public_method_of_the_client_is_documented(kind: type) -> None:
     linking = {"portal", "operations"}  # how a manager reaches its client
     for name in set(vars(kind)) - linking:

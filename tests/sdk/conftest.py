@@ -48,6 +48,11 @@ def problem(code: str, **more: Any) -> dict[str, Any]:
     return {"code": code, "title": "Refused", "detail": "It was refused.", **more}
 
 
+def page(names: list[str], cursor: str | None) -> tuple[int, Any]:
+    """An answer with users of these names."""
+    return 200, {"items": [USER | {"username": name} for name in names], "next_cursor": cursor}
+
+
 @dataclass(frozen=True)
 class Asked:
     """A request as it came in."""
@@ -65,6 +70,8 @@ class FakeServer:
 
     password: str = "right"
     login_seconds: float = 0.0
+    seconds: float = 0.0
+    """How long every other answer takes."""
     answers: list[tuple[int, Any]] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     connections: int = 0
@@ -77,6 +84,7 @@ class FakeServer:
     def answer(self, asked: Asked) -> tuple[int, Any]:
         if asked.path == "/api/v1/login":
             return self._log_in(asked)
+        time.sleep(self.seconds)
         with self.lock:
             self.asked.append(asked)
             if self.never_content or asked.token not in self.tokens:

@@ -1,15 +1,13 @@
 import inspect
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 import pytest
 
 from tenantry.errors import InvalidInput
-from tenantry.sdk import AccountManager, Client
-from tenantry.sdk.users import UserOperations
+from tenantry.sdk import AccountManager, AsyncAccountManager, Client
 
-from .conftest import USER, FakeServer
+from .conftest import USER, FakeServer, page
 
 
 @pytest.fixture
@@ -20,11 +18,6 @@ def manager(fake: FakeServer) -> Iterator[AccountManager]:
 
 def fields(error: pytest.ExceptionInfo[InvalidInput]) -> list[str]:
     return [violation.field for violation in error.value.violations]
-
-
-def page(names: list[str], cursor: str | None) -> tuple[int, Any]:
-    items = [USER | {"username": name} for name in names]
-    return 200, {"items": items, "next_cursor": cursor}
 
 
 def test_creating_sends_what_was_said_and_the_rest_as_attributes(
@@ -173,9 +166,21 @@ def test_the_own_password_is_changed_with_the_current_one(
     assert fake.asked[-1].body == {"current_password": "right", "new_password": "new"}
 
 
-def test_the_blocking_methods_have_the_signatures_of_the_originals() -> None:
-    for name, original in inspect.getmembers(UserOperations, inspect.iscoroutinefunction):
-        if not name.startswith("_"):
-            method = inspect.getattr_static(AccountManager, name)
-            assert inspect.signature(method.__wrapped__) == inspect.signature(original)
-            assert method.__doc__ == original.__doc__
+def test_the_two_managers_have_the_same_methods_with_the_same_signatures() -> None:
+    blocking = {n for n in vars(AccountManager) if not n.startswith("_")}
+    linking = {"portal", "operations"}  # how a manager reaches its client
+    originals = dict(inspect.getmembers(AsyncAccountManager, inspect.iscoroutinefunction))
+    assert blocking - linking == {n for n in originals if not n.startswith("_")}
+    for name in blocking - linking:
+        method = getattr(AccountManager, name)
+        assert inspect.signature(method) == inspect.signature(originals[name])
+        assert method.__doc__ == originals[name].__doc__
+        assert not inspect.iscoroutinefunction(method)
+
+
+def test_no_noun_redefines_what_another_has() -> None:
+    seen: set[str] = set()
+    for noun in AsyncAccountManager.__bases__:
+        own = {n for n in vars(noun) if not n.startswith("__")}
+        assert not own & seen, noun
+        seen |= own

@@ -5,7 +5,8 @@ import pytest
 
 from tenantry import errors
 from tenantry.auth.actions import ChangeOwnPasswordAction, WhoAmIAction
-from tenantry.sdk.transport import HttpTransport, checked_url, server_url
+from tenantry.sdk.address import checked_url, server_url
+from tenantry.sdk.transport import HttpTransport
 from tenantry.users.actions import (
     CreateUserAction,
     DeleteUserAction,

@@ -111,7 +111,7 @@ def _connection_file(data_dir: Path) -> Check:
 def _server(address: str) -> Iterator[Check]:
     import httpx2
 
-    from tenantry.sdk.transport import http_options
+    from tenantry.sdk.address import http_options
 
     try:
         with httpx2.Client(**http_options(address, timeout=5.0)) as client:

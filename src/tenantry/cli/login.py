@@ -99,7 +99,7 @@ def whoami() -> None:
 def _found(address: str, user: str | None) -> "ConnectionParams":
     """Whom to log in as. A password that was found is sent only where it belongs."""
     from tenantry.config import get_connection_params
-    from tenantry.sdk.transport import server_url
+    from tenantry.sdk.address import server_url
 
     found = get_connection_params()
     is_theirs = address == server_url(found.host, found.port) and user in (None, found.user)

@@ -20,7 +20,7 @@ TIMEOUT = 30.0
 def server() -> str:
     """The server's address: from the option, else as a client on this machine would find it."""
     from tenantry.config import get_connection_params
-    from tenantry.sdk.transport import checked_url, server_url
+    from tenantry.sdk.address import checked_url, server_url
 
     chosen = current().server
     if chosen is not None:

@@ -1,6 +1,6 @@
-"""The client: the same actions from another process."""
+"""The clients: the same actions from another process, or in one's own."""
 
-from tenantry.sdk.account_manager import AccountManager
-from tenantry.sdk.client import Client
+from tenantry.sdk.account_manager import AccountManager, AsyncAccountManager
+from tenantry.sdk.client import AsyncClient, Client
 
-__all__ = ["AccountManager", "Client"]
+__all__ = ["AccountManager", "AsyncAccountManager", "AsyncClient", "Client"]

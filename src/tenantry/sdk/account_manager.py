@@ -1,10 +1,19 @@
-"""The account manager in blocking form; every method follows from its asynchronous original."""
+"""The account managers: the operations of all nouns in one, asynchronous and blocking."""
 
-from typing import Any, Protocol
+from typing import Protocol
 
-from tenantry.sdk.pages import BlockingPages
-from tenantry.sdk.portal import Blocking, Portal
+from tenantry.sdk.pages import blocking_pages
+from tenantry.sdk.portal import Portal, blocking
 from tenantry.sdk.users import UserOperations
+
+
+class AsyncAccountManager(UserOperations):
+    """All that one can do with accounts, for ``await``. Safe for many tasks of one event loop.
+
+    Lists are walked lazily and completely, with ``async for``. Errors are those of
+    ``tenantry.errors``; each is an AccountError, an AuthenticationError, a PermissionError or a
+    ConnectionError.
+    """
 
 
 class Link(Protocol):
@@ -14,7 +23,7 @@ class Link(Protocol):
     def portal(self) -> Portal: ...
 
     @property
-    def operations(self) -> UserOperations: ...
+    def operations(self) -> AsyncAccountManager: ...
 
 
 class AccountManager:
@@ -33,17 +42,17 @@ class AccountManager:
         return self._link.portal
 
     @property
-    def operations(self) -> Any:  # Any: the descriptors below look methods up by name
+    def operations(self) -> AsyncAccountManager:
         """The asynchronous originals."""
         return self._link.operations
 
-    create_user = Blocking(UserOperations.create_user)
-    get_user = Blocking(UserOperations.get_user)
-    list_users = BlockingPages(UserOperations.list_users)
-    search_users = BlockingPages(UserOperations.search_users)
-    update_user = Blocking(UserOperations.update_user)
-    change_password = Blocking(UserOperations.change_password)
-    update_user_status = Blocking(UserOperations.update_user_status)
-    soft_delete_user = Blocking(UserOperations.soft_delete_user)
-    restore_user = Blocking(UserOperations.restore_user)
-    whoami = Blocking(UserOperations.whoami)
+    create_user = blocking(UserOperations.create_user)
+    get_user = blocking(UserOperations.get_user)
+    list_users = blocking_pages(UserOperations.list_users)
+    search_users = blocking_pages(UserOperations.search_users)
+    update_user = blocking(UserOperations.update_user)
+    change_password = blocking(UserOperations.change_password)
+    update_user_status = blocking(UserOperations.update_user_status)
+    soft_delete_user = blocking(UserOperations.soft_delete_user)
+    restore_user = blocking(UserOperations.restore_user)
+    whoami = blocking(UserOperations.whoami)

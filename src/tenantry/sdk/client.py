@@ -1,26 +1,142 @@
-"""The client: connects to a server and hands out the account manager."""
+"""The clients: one for code that awaits, and one for all other code, with the same surface."""
 
 import functools
+import os
 import threading
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from tenantry.config import ConnectionParams, get_connection_params
 from tenantry.errors import ConnectionError
-from tenantry.routes import wire
-from tenantry.sdk.account_manager import AccountManager
+from tenantry.sdk.account_manager import AccountManager, AsyncAccountManager
+from tenantry.sdk.address import EMBEDDED
+from tenantry.sdk.connector import Connector, completed
+from tenantry.sdk.line import NOT_CONNECTED
+from tenantry.sdk.login import TotpCode
 from tenantry.sdk.portal import Portal
-from tenantry.sdk.transport import HttpTransport, Transport, server_url
-from tenantry.sdk.users import UserOperations
+from tenantry.settings import Settings
 
 
-class Client:
+class BaseClient:
+    """What both clients are made of."""
+
+    def __init__(
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        user: str | None = None,
+        password: str | None = None,
+        database: str | None = None,
+        *,
+        timeout: float = 10.0,
+        token: str | None = None,
+        totp_code: TotpCode | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self._connector = Connector(
+            completed(host, port, user, password, database),
+            timeout=timeout,
+            token=token,
+            totp_code=totp_code,
+            settings=settings,
+        )
+        self._operations = AsyncAccountManager(self._connector.line)
+
+    @classmethod
+    def embedded(
+        cls,
+        user: str | None = None,
+        password: str | None = None,
+        *,
+        settings: Settings | None = None,
+        timeout: float = 10.0,
+        token: str | None = None,
+        totp_code: TotpCode | None = None,
+    ) -> Self:
+        """A client that has the whole system in this process, and no server.
+
+        ``connect`` opens it, and so starts what is missing. The client logs in, too, and may do
+        what its user may; without a password it takes the one of the first start, where it is
+        known. ``settings`` come from the environment by default.
+        """
+        settings = settings or Settings.from_environment(os.environ)
+        return cls(
+            EMBEDDED,
+            user=user or settings.admin_user,
+            password=password,
+            timeout=timeout,
+            token=token,
+            totp_code=totp_code,
+            settings=settings,
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._connector}>"
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether connect() was called and close() not yet."""
+        return self._connector.line.is_connected
+
+
+class AsyncClient(BaseClient):
+    """A connection to a Tenantry server, for code that awaits.
+
+    What is not given comes from the environment or the server's ``connection.json``. ``connect``
+    sends nothing yet; the first call logs in. Many tasks of one event loop may share a client.
+    ``timeout`` is in seconds, for each wait. ``token`` is a session to use instead of logging in.
+    ``totp_code`` is for users with a second factor: a code, good for one login, or a function,
+    plain or asynchronous, that is asked at each.
+
+        async with AsyncClient("127.0.0.1", 8420, "root", password) as client:
+            await client.account.create_user("anna", email="anna@example.org")
+    """
+
+    async def __aenter__(self) -> Self:
+        return await self.connect()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    @property
+    def account(self) -> AsyncAccountManager:
+        """The account manager, always the same one; ConnectionError before connect()."""
+        self._connector.line.require_connected()
+        return self._operations
+
+    async def connect(
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        user: str | None = None,
+        password: str | None = None,
+        database: str | None = None,
+    ) -> Self:
+        """Be ready for calls. Nothing happens if these parameters hold already; others reconnect.
+
+        What is not given stays as it was. Calls under way end on the connection on which they have
+        begun; it returns when they have. A failure leaves the client as it was.
+        """
+        await self._connector.connect(host, port, user, password, database)
+        return self
+
+    async def close(self) -> None:
+        """End calls, session and connections. May be called twice; connect() begins anew."""
+        await self._connector.close()
+
+
+class Client(BaseClient):
     """A connection to a Tenantry server, for code without an event loop of its own.
 
     What is not given comes from the environment or the server's ``connection.json``. ``connect``
-    sends nothing yet; the first call logs in. One client may serve any number of threads, but does
-    not survive a fork: make a new one in the child.
+    sends nothing yet; the first call logs in. One client may serve any number of threads. It does
+    not survive a fork: make a new one in the child, or connect() again there. ``timeout`` is in
+    seconds, for each wait. ``token`` is a session to use instead of logging in. ``totp_code`` is
+    for users with a second factor: a code, good for one login, or a function that is asked at each.
 
         with Client("127.0.0.1", 8420, "root", password) as client:
             client.account.create_user("anna", email="anna@example.org")
@@ -36,21 +152,26 @@ class Client:
         *,
         timeout: float = 10.0,
         token: str | None = None,
+        totp_code: TotpCode | None = None,
+        settings: Settings | None = None,
     ) -> None:
-        self._params = completed(host, port, user, password, database)
-        self._timeout = timeout
-        self._token = token
-        self._link = _Link()
+        super().__init__(
+            host,
+            port,
+            user,
+            password,
+            database,
+            timeout=timeout,
+            token=token,
+            totp_code=totp_code,
+            settings=settings,
+        )
+        self._link = _Link(self._operations)
         self._account = AccountManager(self._link)
         self._changing = threading.Lock()
 
-    def __repr__(self) -> str:
-        state = "connected" if self.is_connected else "not connected"
-        return f"<Client of {self._server} as {self._params.user!r}, {state}>"
-
     def __enter__(self) -> Self:
-        self.connect(*self._params)
-        return self
+        return self.connect()
 
     def __exit__(
         self,
@@ -61,14 +182,9 @@ class Client:
         self.close()
 
     @property
-    def is_connected(self) -> bool:
-        """Whether connect() was called and close() not yet."""
-        return self._link.line is not None
-
-    @property
     def account(self) -> AccountManager:
         """The account manager, always the same one; ConnectionError before connect()."""
-        self._link.connected()
+        self._connector.line.require_connected()
         return self._account
 
     def connect(
@@ -81,113 +197,43 @@ class Client:
     ) -> Self:
         """Be ready for calls. Nothing happens if these parameters hold already; others reconnect.
 
-        What is not given stays as it was when the client was made.
+        What is not given stays as it was. Calls under way end on the connection on which they have
+        begun; it returns when they have. A failure leaves the client as it was.
         """
-        said = (host, port, user, password, database)
-        wanted = self._params
-        if any(part is not None for part in said):
-            wanted = _over(self._params, *said)
+        connector = self._connector
         with self._changing:
-            if self._link.line is not None and wanted == self._params:
-                return self
-            self._hang_up()
-            if wanted != self._params:
-                self._token = None  # the session belongs to whom it was given for
-            self._params = wanted
-            self._link.line = _dial(wanted, self._timeout, self._token)
+            if self._link.live is not None and self._link.live.is_foreign:
+                self._link.live = None
+                connector.line.forget()
+            portal = self._link.live or Portal(connector.close)
+            try:
+                portal.run(
+                    functools.partial(connector.connect, host, port, user, password, database)
+                )
+            except BaseException:
+                if self._link.live is None:
+                    portal.close()
+                raise
+            self._link.live = portal
         return self
 
     def close(self) -> None:
-        """End the session and the connections. May be called twice; connect() begins anew."""
+        """End calls, session and connections. May be called twice; connect() begins anew."""
         with self._changing:
-            self._hang_up()
-
-    def _hang_up(self) -> None:
-        line, self._link.line = self._link.line, None
-        if line is not None:
-            line.portal.run(line.transport.log_out)
-            line.portal.close()
-
-    @property
-    def _server(self) -> str:
-        return server_url(self._params.host, self._params.port)
-
-
-@dataclass(frozen=True)
-class _Line:
-    """A live connection."""
-
-    portal: Portal
-    transport: Transport
-    operations: UserOperations
+            portal, self._link.live = self._link.live, None
+            if portal is not None:
+                portal.close()
 
 
 class _Link:
     """What client and manager share, so that either may be let go of before the other."""
 
-    def __init__(self) -> None:
-        self.line: _Line | None = None
-
-    def connected(self) -> _Line:
-        line = self.line
-        if line is None:
-            raise ConnectionError("The client is not connected: call connect() first.")
-        return line
+    def __init__(self, operations: AsyncAccountManager) -> None:
+        self.operations = operations
+        self.live: Portal | None = None
 
     @property
     def portal(self) -> Portal:
-        return self.connected().portal
-
-    @property
-    def operations(self) -> UserOperations:
-        return self.connected().operations
-
-
-def completed(
-    host: str | None = None,
-    port: int | None = None,
-    user: str | None = None,
-    password: str | None = None,
-    database: str | None = None,
-) -> ConnectionParams:
-    """The parameters, what is missing taken from the environment or the server's file.
-
-    A password found there is for the server and the user found there, and goes to no other.
-    """
-    if None not in (host, port, user, password, database):
-        return get_connection_params(host, port, user, password, database)
-    return _over(get_connection_params(), host, port, user, password, database)
-
-
-def _over(
-    found: ConnectionParams,
-    host: str | None,
-    port: int | None,
-    user: str | None,
-    password: str | None,
-    database: str | None,
-) -> ConnectionParams:
-    wanted = get_connection_params(
-        found.host if host is None else host,
-        found.port if port is None else port,
-        found.user if user is None else user,
-        "" if password is None else password,
-        found.database if database is None else database,
-    )
-    if password is None and wanted[:3] == found[:3]:
-        return wanted._replace(password=found.password)
-    return wanted
-
-
-def _dial(params: ConnectionParams, timeout: float, token: str | None) -> _Line:
-    bindings = wire()
-    transport = HttpTransport(
-        server_url(params.host, params.port),
-        user=None if token else params.user,
-        password=params.password,
-        token=token,
-        timeout=timeout,
-        bindings=bindings,
-    )
-    portal = Portal(functools.partial(transport.aclose))
-    return _Line(portal, transport, UserOperations(transport, bindings))
+        if self.live is None:
+            raise ConnectionError(NOT_CONNECTED)
+        return self.live

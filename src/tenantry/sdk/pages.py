@@ -2,10 +2,10 @@
 
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from tenantry.kernel.page import Page
-from tenantry.sdk.portal import Linked, Portal
+from tenantry.sdk.portal import Linked, Portal, blocking
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -63,28 +63,14 @@ class Pages(Generic[T]):
         return bool(self._pages)
 
 
-class BlockingPages(Generic[P, T]):
-    """Like Blocking, for an operation whose answer is walked."""
+def blocking_pages(
+    operation: Callable[Concatenate[Any, P], Awaitable[AsyncPages[T]]],
+) -> Callable[Concatenate[Linked, P], Pages[T]]:
+    """Like ``blocking``, for an operation whose answer is walked."""
+    walk = blocking(operation)
 
-    def __init__(self, operation: Callable[Concatenate[Any, P], Awaitable[AsyncPages[T]]]) -> None:
-        self._name = operation.__name__
-        self.__doc__ = operation.__doc__
-        self.__wrapped__ = operation
+    @functools.wraps(operation)
+    def call(self: Linked, /, *args: P.args, **kwargs: P.kwargs) -> Pages[T]:
+        return Pages(self.portal, walk(self, *args, **kwargs))
 
-    @overload
-    def __get__(self, instance: None, owner: type[object]) -> Self: ...
-
-    @overload
-    def __get__(self, instance: Linked, owner: type[object]) -> Callable[P, Pages[T]]: ...
-
-    def __get__(self, instance: Linked | None, owner: type[object]) -> Self | Callable[P, Pages[T]]:
-        if instance is None:
-            return self
-        portal = instance.portal
-        operation: Callable[P, Awaitable[AsyncPages[T]]] = getattr(instance.operations, self._name)
-
-        @functools.wraps(operation)
-        def call(*args: P.args, **kwargs: P.kwargs) -> Pages[T]:
-            return Pages(portal, portal.run(functools.partial(operation, *args, **kwargs)))
-
-        return call
+    return call

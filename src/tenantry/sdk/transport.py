@@ -1,31 +1,23 @@
 """How an action reaches a server: one HTTP request, its answer decoded into the action's result."""
 
 import json
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
-from urllib.parse import urlsplit
 
 import anyio
 
 from tenantry.auth.actions import (
-    AuthenticateAction,
     AuthenticationResult,
     ChangeOwnPasswordAction,
     EndOwnSessionAction,
 )
-from tenantry.errors import (
-    AuthenticationError,
-    ConfigurationError,
-    ConnectionError,
-    InvalidInput,
-    NotAuthenticated,
-    TenantryError,
-)
+from tenantry.errors import ConnectionError, InvalidInput, NotAuthenticated, TenantryError
 from tenantry.kernel.action import Action, Audience
 from tenantry.routes import API, wire
+from tenantry.sdk.address import http_options
+from tenantry.sdk.login import Login, TotpCode
 from tenantry.sdk.problems import error_of
 from tenantry.wire import Binding, Wire
 
@@ -34,13 +26,12 @@ if TYPE_CHECKING:  # httpx2 takes longer to import than all the rest; a help pag
 
 ResultT = TypeVar("ResultT")
 
-CONNECTIONS = 32
-KEEP_ALIVE = 4.0
-"""Seconds; less than the server's 5, so that no request is sent into a connection just closed."""
-
 
 class Transport(Protocol):
     """Runs actions somewhere. Safe for many tasks of one event loop at once."""
+
+    async def open(self) -> None:
+        """Be ready for actions; raises what stands in the way. Called once, before the rest."""
 
     async def run(self, action: Action[ResultT]) -> ResultT:
         """The action's result, or the error that it raised there."""
@@ -57,7 +48,8 @@ class HttpTransport:
 
     ``server`` is an address such as ``http://127.0.0.1:8420``. With ``user`` and ``password`` it
     logs in at the first request and again when the session has ended; with ``token`` it uses that
-    session alone; with neither it runs what needs no login.
+    session alone; with neither it runs what needs no login. No wait takes longer than ``timeout``
+    seconds, and no request longer than twice as long.
     """
 
     def __init__(
@@ -67,19 +59,19 @@ class HttpTransport:
         user: str | None = None,
         password: str = "",
         token: str | None = None,
+        totp_code: TotpCode | None = None,
         timeout: float = 10.0,
         bindings: Wire | None = None,
     ) -> None:
         self.server = server
+        self._base = server + API
         self._wire = bindings or wire()
-        self._login = _Login(self._log_in, token)
-        self._user = user
-        self._password = password
+        self._login = Login(self._run_bearing, user, password, totp_code, token)
         self._timeout = timeout
         self._client: httpx2.AsyncClient | None = None
 
     def __repr__(self) -> str:
-        return f"HttpTransport({self.server!r}, user={self._user!r})"
+        return f"{type(self).__name__}({self.server!r}, user={self._login.user!r})"
 
     async def __aenter__(self) -> Self:
         return self
@@ -92,36 +84,34 @@ class HttpTransport:
     ) -> None:
         await self.aclose()
 
+    async def open(self) -> None:
+        """Nothing: connections are made when there is something to send."""
+
     async def run(self, action: Action[ResultT]) -> ResultT:
         """Ask the server. A session that has ended is renewed once, not in a loop."""
-        binding = self._wire.of(type(action))
-        request = _request(binding, action)
         if action.audience is Audience.EVERYONE:
-            anyone: ResultT = _result(binding, await self._send(request, None), self.server)
-            return anyone
+            return await self._run_bearing(None, action)
         tries, token = self._login.tries, self._login.token
-        if token is None and self._user is not None:
+        if token is None and self._login.user is not None:
             token = await self._login.renewed(tries)
             tries = self._login.tries
         try:
-            content = await self._send(request, token)
+            result = await self._run_bearing(token, action)
         except NotAuthenticated:
-            if self._user is None:
+            if self._login.user is None:
                 raise
-            content = await self._send(request, await self._login.renewed(tries))
-        result: ResultT = _result(binding, content, self.server)
+            result = await self._run_bearing(await self._login.renewed(tries), action)
         self._keep_up(action, result)
         return result
 
     async def log_out(self) -> None:
         """End the session that this transport has begun, as far as the server can be reached."""
         token, self._login.token = self._login.token, None
-        if token is None or self._user is None:
+        if token is None or self._login.user is None:
             return
-        request = _request(self._wire.of(EndOwnSessionAction), EndOwnSessionAction())
         with anyio.move_on_after(2):
             try:
-                await self._send(request, token)
+                await self._run_bearing(token, EndOwnSessionAction())
             except TenantryError:
                 return  # it ends by itself when it expires
 
@@ -133,18 +123,18 @@ class HttpTransport:
     def _keep_up(self, action: Action[Any], result: object) -> None:
         """Whoever changes the own password goes on with the new one and the new session."""
         if isinstance(action, ChangeOwnPasswordAction):
-            self._password = action.new_password
+            self._login.password = action.new_password
             if isinstance(result, AuthenticationResult) and result.session_token is not None:
                 self._login.token = result.session_token
 
-    async def _log_in(self) -> str:
-        action = AuthenticateAction(self._user or "", self._password, raise_on_failure=True)
-        binding = self._wire.of(AuthenticateAction)
-        content = await self._send(_request(binding, action), None)
-        answer: AuthenticationResult = _result(binding, content, self.server)
-        if answer.session_token is None:
-            raise AuthenticationError(answer.error_message or "")
-        return answer.session_token
+    async def _run_bearing(self, token: str | None, action: Action[ResultT]) -> ResultT:
+        """The result for whoever bears the token; for nobody in particular without one."""
+        binding = self._wire.of(type(action))
+        request = _request(binding, action)
+        with anyio.move_on_after(2 * self._timeout):
+            result: ResultT = _result(binding, await self._send(request, token), self.server)
+            return result
+        raise ConnectionError(_LATE.format(self.server))
 
     async def _send(self, request: "_Request", token: str | None) -> bytes:
         import httpx2
@@ -155,7 +145,7 @@ class HttpTransport:
         try:
             response = await self._connection().request(
                 request.method,
-                self.server + API + request.path,
+                self._base + request.path,
                 params=request.query or None,
                 content=request.content,
                 headers=headers,
@@ -169,43 +159,18 @@ class HttpTransport:
         return response.content
 
     def _connection(self) -> "httpx2.AsyncClient":
-        import httpx2
-
         if self._client is None:
-            self._client = httpx2.AsyncClient(**http_options(self.server, self._timeout))
+            self._client = self._connect()
         return self._client
 
+    def _connect(self) -> "httpx2.AsyncClient":
+        """What requests go through; made once, when there is the first to send."""
+        import httpx2
 
-class _Login:
-    """One login at a time, whose outcome all share who have waited for it.
+        return httpx2.AsyncClient(**http_options(self.server, self._timeout))
 
-    Without the sharing, 32 threads with a wrong password would count as 32 attempts and lock the
-    account.
-    """
 
-    def __init__(self, log_in: Callable[[], Coroutine[Any, Any, str]], token: str | None) -> None:
-        self.token = token
-        self.tries = 0
-        self._log_in = log_in
-        self._refusal: TenantryError | None = None
-        self._lock = anyio.Lock()
-
-    async def renewed(self, seen: int) -> str:
-        """A token newer than the one of try number ``seen``."""
-        async with self._lock:
-            if self.tries == seen:
-                await self._try()
-            if self.token is None:
-                raise (self._refusal or NotAuthenticated()).with_traceback(None)
-            return self.token
-
-    async def _try(self) -> None:
-        self.token = self._refusal = None
-        try:
-            self.token = await self._log_in()
-        except TenantryError as refusal:
-            self._refusal = refusal
-        self.tries += 1
+_LATE = "{} did not answer in time; whether the request was carried out is not known."
 
 
 @dataclass(frozen=True)
@@ -216,66 +181,6 @@ class _Request:
     path: str
     query: Mapping[str, str]
     content: bytes | None
-
-
-def server_url(host: str, port: int) -> str:
-    """The address of a server; ``host`` may say the scheme, as in ``https://db.example.org``."""
-    if "://" in host:
-        parts = urlsplit(host)
-        return f"{parts.scheme}://{_bracketed(parts.hostname or '')}:{parts.port or port}"
-    return f"http://{_bracketed(host.strip('[]'))}:{port}"
-
-
-def checked_url(text: str) -> str:
-    """An address as a person writes it, without what the paths of the API replace."""
-    try:
-        parts = urlsplit(text if "://" in text else f"http://{text}")
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit(""), None
-    extra = parts.username or parts.password or parts.query or parts.fragment
-    if parts.scheme not in ("http", "https") or not parts.hostname or extra:
-        raise ConfigurationError("The server is given as http://host:port or https://host:port.")
-    port = port or (443 if parts.scheme == "https" else 80 if "://" in text else 8420)
-    return f"{parts.scheme}://{_bracketed(parts.hostname)}:{port}{parts.path.rstrip('/')}"
-
-
-def http_options(server: str, timeout: float) -> Any:  # Any: arguments of different types
-    """How every HTTP client of ours talks to a server."""
-    import httpx2
-
-    return {
-        "timeout": httpx2.Timeout(timeout),
-        "limits": httpx2.Limits(
-            max_connections=CONNECTIONS,
-            max_keepalive_connections=CONNECTIONS,
-            keepalive_expiry=KEEP_ALIVE,
-        ),
-        "verify": _trust(server),
-        "trust_env": not _is_loopback(server),
-        "headers": {"Accept": "application/json", "User-Agent": "tenantry-python"},
-    }
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _is_loopback(server: str) -> bool:
-    host = urlsplit(server).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def _trust(server: str) -> Any:  # Any: httpx2 takes True or an ssl.SSLContext
-    """What certificates to trust; none for plain HTTP, since loading them all takes 100 ms."""
-    if server.startswith("https:"):
-        return True
-    import ssl
-
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _request(binding: Binding, action: Action[Any]) -> _Request:
@@ -314,7 +219,7 @@ def _too_slow(server: str, error: Exception) -> str:
         return f"{server} cannot be reached: no answer in time."
     if kind == "pool":
         return f"Too many requests to {server} wait already; try again shortly."
-    return f"{server} did not answer in time; whether the request was carried out is not known."
+    return _LATE.format(server)
 
 
 def _said(error: Exception) -> str:

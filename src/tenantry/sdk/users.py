@@ -1,15 +1,12 @@
 """The account manager's operations on users, each written once, in asynchronous form."""
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from tenantry.auth.actions import ChangeOwnPasswordAction, WhoAmI, WhoAmIAction
+from tenantry.auth.actions import ChangeOwnPasswordAction, WhoAmIAction
 from tenantry.errors import InvalidInput, Violation
-from tenantry.kernel.action import Action
-from tenantry.kernel.page import Page
+from tenantry.sdk.operations import Operations
 from tenantry.sdk.pages import PAGE_SIZE, AsyncPages
-from tenantry.sdk.transport import Transport
 from tenantry.users.actions import (
     CreateUserAction,
     DeleteUserAction,
@@ -21,7 +18,6 @@ from tenantry.users.actions import (
 )
 from tenantry.users.model import UserCreator, UserData, UserFilter, UserOrder
 from tenantry.users.names import fold
-from tenantry.wire import Wire
 
 _CREATOR_FIELDS: Final = frozenset(UserCreator.__struct_fields__)
 _FILTER_FIELDS: Final = frozenset(UserFilter.__struct_fields__)
@@ -31,6 +27,7 @@ _RESERVED: Final = frozenset(
 ) | {"groups", "roles", "self", "tenant", "user"}
 _OTHER_CALLS: Final = {
     "username": "a user keeps the name",
+    "user": "a user keeps the name",
     "password": "use change_password()",
     "status": "use update_user_status()",
     "is_active": "use update_user_status()",
@@ -38,12 +35,8 @@ _OTHER_CALLS: Final = {
 }
 
 
-class UserOperations:
+class UserOperations(Operations):
     """What an account manager can do with users. Every wrong field of a call is named at once."""
-
-    def __init__(self, transport: Transport, bindings: Wire) -> None:
-        self._transport = transport
-        self._bindings = bindings
 
     async def create_user(
         self,
@@ -71,22 +64,19 @@ class UserOperations:
             "phone": phone,
         }
         said = {name: value for name, value in fields.items() if value is not None}
-        action = self._action(CreateUserAction, said | _with_attributes(attributes))
-        user: UserData = (await self._transport.run(action)).data
-        return user
+        action = self._action(CreateUserAction, **said, **_with_attributes(attributes))
+        return (await self._run(action)).data
 
     async def get_user(self, username: str) -> UserData | None:
         """The user of this name or id; None where there is none (or none one may see)."""
-        return (await self._transport.run(FindUserAction(user=username))).data
+        return (await self._run(FindUserAction(user=username))).data
 
     async def list_users(self, *, order: UserOrder = UserOrder.USERNAME) -> AsyncPages[UserData]:
         """All users that one may see, inactive and deleted ones included, in a stable order."""
 
-        async def fetch(cursor: str | None) -> Page[UserData]:
-            action = ListUsersAction(order=order, limit=PAGE_SIZE, cursor=cursor)
-            return await self._transport.run(action)
-
-        return await AsyncPages.of(fetch)
+        return await self._walk(
+            lambda cursor: ListUsersAction(order=order, limit=PAGE_SIZE, cursor=cursor)
+        )
 
     async def search_users(
         self,
@@ -107,13 +97,11 @@ class UserOperations:
             raise InvalidInput([Violation(n[:64], "unknown_field", hint) for n in unknown])
         asked = {n: v for n, v in {"text": text, **criteria}.items() if v is not None}
 
-        async def fetch(cursor: str | None) -> Page[UserData]:
-            page = {"order": order, "limit": PAGE_SIZE, "cursor": cursor}
-            action = self._action(SearchUsersAction, {**asked, **page})
-            found: Page[UserData] = await self._transport.run(action)
-            return found
-
-        return await AsyncPages.of(fetch)
+        return await self._walk(
+            lambda cursor: self._action(
+                SearchUsersAction, **asked, order=order, limit=PAGE_SIZE, cursor=cursor
+            )
+        )
 
     async def update_user(self, /, username: str, **fields: object) -> UserData:
         """Change the fields given; None clears one, what is not named stays.
@@ -144,7 +132,7 @@ class UserOperations:
         if fold(username) not in (fold(me.username), str(me.id)):
             message = "is for the own password only; leave it out to set somebody else's"
             raise InvalidInput.of("current_password", "not_own", message)
-        await self._transport.run(ChangeOwnPasswordAction(current_password, new_password))
+        await self._run(ChangeOwnPasswordAction(current_password, new_password))
 
     async def update_user_status(self, username: str, status: str) -> UserData:
         """Make a user active, inactive or suspended; soft_delete_user() deletes."""
@@ -154,27 +142,19 @@ class UserOperations:
 
     async def soft_delete_user(self, username: str) -> UserData:
         """Disable the account: logins end, row and name stay, restore_user() brings it back."""
-        return (await self._transport.run(DeleteUserAction(user=username))).data
+        return (await self._run(DeleteUserAction(user=username))).data
 
     async def restore_user(self, username: str) -> UserData:
         """Bring a softly deleted user back as active."""
-        return (await self._transport.run(RestoreUserAction(user=username))).data
+        return (await self._run(RestoreUserAction(user=username))).data
 
     async def whoami(self) -> UserData:
         """The user as whom this client acts."""
-        me: WhoAmI = await self._transport.run(WhoAmIAction())
-        return me.user
+        return (await self._run(WhoAmIAction())).user
 
     async def _modify(self, username: str, fields: Mapping[str, object]) -> UserData:
-        action = self._action(ModifyUserAction, fields, user=username)
-        user: UserData = (await self._transport.run(action)).data
-        return user
-
-    def _action(
-        self, action_type: type[Action[Any]], body: Mapping[str, object], **path: str
-    ) -> Any:  # Any: an action of that type
-        """The action of these values, checked here by the rules of the wire."""
-        return self._bindings.of(action_type).to_action(path, {}, _plain(body))
+        action = self._action(ModifyUserAction, user=username, **fields)
+        return (await self._run(action)).data
 
 
 def _with_attributes(given: Mapping[str, object]) -> dict[str, object]:
@@ -191,11 +171,3 @@ def _with_attributes(given: Mapping[str, object]) -> dict[str, object]:
             raise InvalidInput.of("attributes", "wrong_value", "must be a mapping")
         fields["attributes"] = {**named, **rest}
     return fields
-
-
-def _plain(values: Mapping[str, object]) -> dict[str, object]:
-    """Values as the wire takes them; a moment without a zone is one of this machine's clock."""
-    return {
-        n: v.astimezone() if isinstance(v, datetime) and v.tzinfo is None else v
-        for n, v in values.items()
-    }

@@ -1,0 +1,61 @@
+"""What the operations of every noun build on: running actions, making them, walking lists."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from tenantry.kernel.action import Action
+from tenantry.kernel.page import Page
+from tenantry.sdk.pages import AsyncPages
+from tenantry.wire import Wire
+
+ResultT = TypeVar("ResultT")
+ActionT = TypeVar("ActionT", bound=Action[Any])
+ItemT = TypeVar("ItemT")
+
+
+class Line(Protocol):
+    """What carries actions; raises ConnectionError while its client is not connected."""
+
+    @property
+    def bindings(self) -> Wire: ...
+
+    async def run(self, action: Action[ResultT]) -> ResultT:
+        """The action's result, or the error that it raised."""
+
+
+class Operations:
+    """The base of ``UserOperations`` and its like: one class a noun, one coroutine an operation."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    async def _run(self, action: Action[ResultT]) -> ResultT:
+        """The action's result, or the error that it raised."""
+        return await self._line.run(action)
+
+    def _action(self, action_type: type[ActionT], /, **values: object) -> ActionT:
+        """The action of these values; InvalidInput names every one that is wrong, before sending.
+
+        A moment without a zone is one of this machine's clock.
+        """
+        action = self._line.bindings.of(action_type).of_values(_zoned(values))
+        assert isinstance(action, action_type)  # noqa: S101 - for mypy: a binding is of its action
+        return action
+
+    async def _walk(
+        self, page_of: Callable[[str | None], Action[Page[ItemT]]]
+    ) -> AsyncPages[ItemT]:
+        """All items of an action's pages; ``page_of`` makes the action for a cursor."""
+
+        async def fetch(cursor: str | None) -> Page[ItemT]:
+            return await self._run(page_of(cursor))
+
+        return await AsyncPages.of(fetch)
+
+
+def _zoned(values: Mapping[str, object]) -> dict[str, object]:
+    return {
+        n: v.astimezone() if isinstance(v, datetime) and v.tzinfo is None else v
+        for n, v in values.items()
+    }
