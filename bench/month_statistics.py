@@ -25,11 +25,11 @@ from tenantry.adapters.valkey_statistics import ValkeyStatistics
 from tenantry.compute.ports import Sample
 from tenantry.kernel.clock import SystemClock
 from tenantry.testing.agents import FakeAgents
-from tenantry.usage.actions import AdminMonthStatsAction, UserMonthStatsAction
 from tenantry.usage.collector import UsageCollector
 from tenantry.usage.model import BIN, month
 from tenantry.usage.repository import UsageRepository
-from tenantry.usage.service import UsageService
+from tenantry.users.actions import AdminMonthStatsAction, UserMonthStatsAction
+from tenantry.users.service import UserService
 
 TITLE = "month_statistics: {users:,} users, {sessions:,} compute sessions in thirty days"
 MANY, FEW = (10_000, 1_000_000), (1_000, 50_000)
@@ -148,11 +148,13 @@ def _window() -> tuple[datetime, datetime]:
 async def measure(world: World, valkey: ValkeyStatistics, effort: Effort) -> list[Result]:
     """Users with figures here and there, the one with figures in every bin, and everybody."""
     running = await _put_samples(world.owner, valkey)
-    service = UsageService(
-        database=world.app.database,
-        usage_repository=UsageRepository(),
+    app = world.app
+    service = UserService(
+        storage_manager=app.storage_manager,
         valkey_stat_client=valkey,
-        clock=SystemClock(),
+        agent_registry=app.agent_registry,
+        user_repository=app.user_repository,
+        admin_user_repository=app.admin_user_repository,
     )
     await _require_equal_sums(world, service)
     rows = await world.owner.fetch("select id from users order by id limit 2000")
@@ -206,7 +208,7 @@ async def _put_samples(owner: asyncpg.Connection, valkey: ValkeyStatistics) -> i
     return len(samples)
 
 
-async def _require_equal_sums(world: World, service: UsageService) -> None:
+async def _require_equal_sums(world: World, service: UserService) -> None:
     """What is fast must be right: everybody's figure is the sum over all rows of users."""
     everybody = await service.admin_month_stats(AdminMonthStatsAction())
     closed = sum(one["num_sessions"]["value"] for one in everybody.stats[:-1])

@@ -4,21 +4,22 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from uuid import UUID
 
 import asyncpg
 import pytest
 
 from tenantry.adapters.postgres.embedded import EmbeddedPostgres
-from tenantry.adapters.postgres.migrate import migrate
 from tenantry.adapters.valkey import EmbeddedValkey
 from tenantry.app import App, open_app
 from tenantry.kernel.action import Actor, ActorKind
 from tenantry.settings import Settings
 from tenantry.testing.clock import ShiftedClock
+from tenantry.testing.databases import create_database
 from tenantry.testing.users import ADMIN_PASSWORD, make_user
 from tenantry.users.model import UserData, UserRole
 
-TEMPLATE_LOCK = 7_380_216
+OTHER_TENANT = UUID(int=2)
 
 
 @pytest.fixture(scope="session")
@@ -52,23 +53,8 @@ def database(postgres: EmbeddedPostgres) -> str:
     """The name of this worker's migrated database."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     name = f"tenantry_{worker}"
-    asyncio.run(_create_database(postgres, name))
+    asyncio.run(create_database(postgres, name))
     return name
-
-
-async def _create_database(postgres: EmbeddedPostgres, name: str) -> None:
-    owner = await asyncpg.connect(postgres.dsn("tenantry_owner", "postgres"))
-    try:
-        await owner.execute("select pg_advisory_lock($1)", TEMPLATE_LOCK)
-        if not await owner.fetchval(
-            "select true from pg_database where datname = 'template_tenantry'"
-        ):
-            await owner.execute("create database template_tenantry")
-            await migrate(postgres.dsn("tenantry_owner", "template_tenantry"))
-        await owner.execute(f"drop database if exists {name} with (force)")
-        await owner.execute(f"create database {name} template template_tenantry strategy wal_log")
-    finally:
-        await owner.close()
 
 
 @pytest.fixture
@@ -132,6 +118,23 @@ async def john(tenantry: App) -> UserData:
 async def admin(tenantry: App) -> UserData:
     """An admin of the first tenant."""
     return await make_user(tenantry, "adele", role=UserRole.ADMIN)
+
+
+@pytest.fixture
+async def other_tenant(tenantry: App, owner: asyncpg.Connection) -> str:
+    """The name of a second tenant, whose id is ``OTHER_TENANT``."""
+    await owner.execute(
+        "insert into tenants (id, name, name_key, status, created_at)"
+        " values ($1, 'other', 'other', 'active', now())",
+        OTHER_TENANT,
+    )
+    return "other"
+
+
+@pytest.fixture
+async def stranger(tenantry: App, other_tenant: str) -> UserData:
+    """A plain user of the second tenant."""
+    return await make_user(tenantry, "stranger", domain_name=other_tenant)
 
 
 @pytest.fixture

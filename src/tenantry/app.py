@@ -45,7 +45,6 @@ from tenantry.routes import wire
 from tenantry.second_factor.processors import SecondFactorProcessors
 from tenantry.settings import Settings
 from tenantry.storage.processors import VfolderProcessors
-from tenantry.usage.processors import UsageProcessors
 from tenantry.users.access import BuiltInRoleGuard
 from tenantry.users.processors import UserProcessors
 
@@ -110,7 +109,6 @@ class App:
         self.resources = ResourceProcessors(resource_service=services.resources, run=run)
         self.vfolders = VfolderProcessors(storage_service=services.storage, run=run)
         self.compute = ComputeProcessors(compute_service=services.compute, run=run)
-        self.usage = UsageProcessors(usage_service=services.usage, run=run)
         self.jobs = JobProcessors(job_service=services.jobs, run=run)
         self.audit = AuditProcessors(audit_service=services.audit, run=run)
 

@@ -81,7 +81,6 @@ class Assembly:
 
     def __init__(self, foundation: Foundation) -> None:
         self._on = foundation
-        self.user_repository = UserRepository(foundation.database)
         self._attempts = AttemptRepository()
         self._keys = AccessKeyRepository()
         self._factors = SecondFactorRepository()
@@ -156,12 +155,23 @@ class Assembly:
     def users(self) -> UserService:
         """Users, with all that belongs to them in other slices."""
         return UserService(
+            storage_manager=self._on.storage_manager,
+            valkey_stat_client=self._on.valkey_stat_client,
+            agent_registry=self._on.agent_registry,
             user_repository=self.user_repository,
             admin_user_repository=self.admin_user_repository,
-            hasher=self._on.hasher,
-            password_policy=self._password_policy,
+        )
+
+    @cached_property
+    def user_repository(self) -> UserRepository:
+        """Users, and what goes with storing them."""
+        return UserRepository(
+            database=self._on.database,
             clock=self._on.clock,
             cursor_key=self._on.cursor_key,
+            hasher=self._on.hasher,
+            password_policy=self._password_policy,
+            month_statistics=self.usage,
             companions=self._companions,
         )
 
@@ -180,7 +190,12 @@ class Assembly:
             mounts=self.compute,
         )
         steps = (compute, vfolders, UsagePurge(usage_service=self.usage))
-        return AdminUserRepository(steps=steps, companions=self._companions, job_service=self.jobs)
+        return AdminUserRepository(
+            steps=steps,
+            companions=self._companions,
+            job_service=self.jobs,
+            clock=self._on.clock,
+        )
 
     @cached_property
     def groups(self) -> GroupService:
@@ -291,12 +306,7 @@ class Assembly:
     @cached_property
     def usage(self) -> UsageService:
         """Month statistics."""
-        return UsageService(
-            database=self._on.database,
-            usage_repository=self._usage,
-            valkey_stat_client=self._on.valkey_stat_client,
-            clock=self._on.clock,
-        )
+        return UsageService(usage_repository=self._usage, clock=self._on.clock)
 
     @cached_property
     def usage_collector(self) -> UsageCollector:

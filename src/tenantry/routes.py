@@ -9,7 +9,6 @@ from tenantry.jobs.routes import ROUTES as JOBS
 from tenantry.resources.routes import ROUTES as RESOURCES
 from tenantry.second_factor.routes import ROUTES as SECOND_FACTOR
 from tenantry.storage.routes import ROUTES as STORAGE
-from tenantry.usage.routes import ROUTES as USAGE
 from tenantry.users.routes import ROUTES as USERS
 from tenantry.wire import Wire
 
@@ -23,7 +22,6 @@ ROUTES = (
     *RESOURCES,
     *STORAGE,
     *COMPUTE,
-    *USAGE,
     *JOBS,
     *AUDIT,
 )

@@ -39,7 +39,7 @@ class WireField:
     """``path``, ``query`` or ``body``."""
     inline: bool = False
     state: Any = None  # Any: OptionalState, TriState or None
-    """The state that a modifier's field is wrapped in."""
+    """The state that the field is wrapped in."""
 
     @property
     def required(self) -> bool:
@@ -118,9 +118,10 @@ class Binding:
 
     def build(self, given: Mapping[str, Any]) -> Action[Any]:
         """The action of these values by name; what is not among them keeps its default."""
-        own = {**self.route.preset, **{n: v for n, v in given.items() if not self._inlined(n)}}
+        stated = {n: self._stated(n, v) for n, v in given.items()}
+        own = {**self.route.preset, **{n: v for n, v in stated.items() if not self._inlined(n)}}
         if self.route.inline:
-            inner = {n: self._stated(n, v) for n, v in given.items() if self._inlined(n)}
+            inner = {n: v for n, v in stated.items() if self._inlined(n)}
             own[self.route.inline] = self._inline_type(**inner)
         return self.action(**own)
 
@@ -128,14 +129,15 @@ class Binding:
         """The request that asks for this action; defaults are left out."""
         elsewhere = {self.route.inline, *self.route.preset}
         own = [name for name in action.__struct_fields__ if name not in elsewhere]
-        values = {name: getattr(action, name) for name in own}
+        given = {name: getattr(action, name) for name in own}
+        values = {name: value for name, value in given.items() if not _is_nop(value)}
         inner = getattr(action, self.route.inline) if self.route.inline else None
         if isinstance(inner, Modifier):
             values |= inner.changes()
         elif inner is not None:
             values |= {n: getattr(inner, n) for n in inner.__struct_fields__}
         said = {
-            f.name: msgspec.to_builtins(values[f.name])
+            f.name: msgspec.to_builtins(_unwrapped(values[f.name]))
             for f in self.fields
             if f.name in values and (f.where == "path" or _said(f, values[f.name]))
         }
@@ -186,8 +188,8 @@ class Binding:
         return name in self._by_name and self._by_name[name].inline
 
     def _stated(self, name: str, value: object) -> object:
-        state = self._by_name[name].state
-        if state is None:
+        field = self._by_name.get(name)
+        if field is None or (state := field.state) is None:
             return value
         return state.update(value) if value is not None else state.nullify()
 
@@ -236,9 +238,9 @@ def _fields(route: Route, path_names: tuple[str, ...]) -> Iterable[WireField]:
             yield WireField(field.name, _given(field.type), NODEFAULT, "path")
         elif field.name == route.inline:
             for inner in msgspec.structs.fields(_inline_type(route)):
-                yield _inline_field(inner, rest)
+                yield _field(inner, rest, inline=True)
         elif field.name not in route.preset:
-            yield WireField(field.name, field.type, _default(field), rest)
+            yield _field(field, rest)
 
 
 def _given(annotation: Any) -> Any:  # Any: type expressions
@@ -250,13 +252,13 @@ def _given(annotation: Any) -> Any:  # Any: type expressions
     return kinds[0] if kinds and get_origin(annotation) in (Union, UnionType) else annotation
 
 
-def _inline_field(field: msgspec.structs.FieldInfo, where: str) -> WireField:
+def _field(field: msgspec.structs.FieldInfo, where: str, *, inline: bool = False) -> WireField:
     origin = get_origin(field.type)
     if isinstance(origin, type) and issubclass(origin, OptionalState):
         inner = get_args(field.type)[0]
         annotation = inner | None if origin.nullable else inner
-        return WireField(field.name, annotation, UNSET, where, inline=True, state=origin)
-    return WireField(field.name, field.type, _default(field), where, inline=True)
+        return WireField(field.name, annotation, UNSET, where, inline=inline, state=origin)
+    return WireField(field.name, field.type, _default(field), where, inline=inline)
 
 
 def _inline_type(route: Route) -> Any:  # Any: some Record's class
@@ -278,6 +280,14 @@ def _definition(field: WireField) -> Any:  # Any: msgspec takes pairs and triple
     if isinstance(field.default, dict | list):
         return (field.name, field.type, msgspec.field(default_factory=type(field.default)))
     return (field.name, field.type, field.default)
+
+
+def _is_nop(value: object) -> bool:
+    return isinstance(value, OptionalState) and value.is_nop()
+
+
+def _unwrapped(value: object) -> object:
+    return value.optional_value() if isinstance(value, OptionalState) else value
 
 
 def _said(field: WireField, value: object) -> bool:

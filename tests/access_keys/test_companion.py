@@ -21,7 +21,12 @@ from tenantry.errors import (
 from tenantry.kernel.action import acting_as
 from tenantry.kernel.modifier import OptionalState, TriState
 from tenantry.testing.users import make_user
-from tenantry.users.actions import ModifyUserAction
+from tenantry.users.actions import (
+    DeleteUserAction,
+    GetUserAction,
+    ModifyUserAction,
+    RestoreUserAction,
+)
 from tenantry.users.model import UserCreator, UserData, UserModifier, UserRole, UserStatus
 
 from .conftest import Identify, Issue, Keys
@@ -64,6 +69,17 @@ async def test_scenario_11_the_key_of_an_inactive_user_waits_and_comes_with_the_
     assert [key.is_active for key in await keys_of(user)] == [False]
     await modified(tenantry, user, status=UserStatus.ACTIVE)
     assert [key.is_active for key in await keys_of(user)] == [True]
+
+
+async def test_the_waiting_key_of_a_user_who_is_restored_comes_with_the_user(
+    tenantry: App, keys_of: Keys
+) -> None:
+    """Restoring is a change like any other: what belongs to the user follows it."""
+    waiting = await make_user(tenantry, "wendy", status=UserStatus.INACTIVE)
+    await tenantry.users.delete_user.wait_for_complete(DeleteUserAction(user="wendy"))
+    assert [key.is_active for key in await keys_of(waiting)] == [False]
+    await tenantry.users.restore_user.wait_for_complete(RestoreUserAction(user="wendy"))
+    assert [key.is_active for key in await keys_of(waiting)] == [True]
 
 
 async def test_a_key_that_was_deactivated_on_purpose_stays_so_when_the_user_comes_back(
@@ -139,31 +155,25 @@ async def test_many_newcomers_get_a_key_each(
     assert [(k.is_main, k.is_admin) for k in await keys_of(admin)] == [(True, True)]
 
 
-class WithMainKey(UserModifier, frozen=True, kw_only=True):
-    """A modifier that says which key is the main one."""
-
-    main_access_key: TriState[str] = TriState.nop()
-
-
-async def follow(
-    tenantry: App, companion: AccessKeyCompanion, user: UserData, state: TriState[str]
-) -> None:
-    modifier = WithMainKey(main_access_key=state)
-    async with tenantry.database.transaction() as tx:
-        await companion.follow(tx, user, user, modifier)
+async def choose_main(tenantry: App, user: UserData, state: TriState[str]) -> UserData:
+    """Say which key is the main one, along with something else."""
+    modifier = UserModifier(main_access_key=state, department=TriState.update("Research"))
+    action = ModifyUserAction(user=str(user.id), modifier=modifier)
+    return (await tenantry.users.modify_user.wait_for_complete(action)).data
 
 
 async def test_scenario_41_b25_a_modifier_switches_the_main_key_exactly_once(
-    tenantry: App, companion: AccessKeyCompanion, amy: UserData, issue: Issue, keys_of: Keys
+    tenantry: App, amy: UserData, issue: Issue, keys_of: Keys
 ) -> None:
     name = (await issue(amy)).key.access_key
     for _ in range(2):
-        await follow(tenantry, companion, amy, TriState.update(name))
+        changed = await choose_main(tenantry, amy, TriState.update(name))
+        assert (changed.main_access_key, changed.department) == (name, "Research")
         assert [key.access_key for key in await keys_of(amy) if key.is_main] == [name]
 
 
 async def test_scenario_41_a_key_of_somebody_else_or_of_nobody_is_refused_by_field(
-    tenantry: App, companion: AccessKeyCompanion, amy: UserData, john: UserData, issue: Issue
+    tenantry: App, amy: UserData, john: UserData, issue: Issue
 ) -> None:
     foreign = (await issue(john)).key.access_key
     cases: list[tuple[TriState[str], type[Exception]]] = [
@@ -174,22 +184,30 @@ async def test_scenario_41_a_key_of_somebody_else_or_of_nobody_is_refused_by_fie
     ]
     for state, error in cases:
         with pytest.raises(error) as refused:
-            await follow(tenantry, companion, amy, state)
+            await choose_main(tenantry, amy, state)
         assert getattr(refused.value, "field", None) == "main_access_key"
+    action = GetUserAction(user=str(amy.id))
+    assert (await tenantry.users.get_user.wait_for_complete(action)).data == amy
+
+
+async def test_the_main_key_is_chosen_by_administrators_only(
+    tenantry: App, admin: UserData, amy: UserData, issue: Issue
+) -> None:
+    name = (await issue(amy)).key.access_key
+    with acting_as(amy), pytest.raises(PermissionError) as refused:
+        await choose_main(tenantry, amy, TriState.update(name))
+    assert refused.value.field == "department"
+    with acting_as(admin):
+        assert (await choose_main(tenantry, amy, TriState.update(name))).main_access_key == name
 
 
 async def test_scenario_41_an_inactive_or_expired_key_does_not_become_the_main_one(
-    tenantry: App,
-    companion: AccessKeyCompanion,
-    access_keys: AccessKeyProcessors,
-    amy: UserData,
-    issue: Issue,
-    keys_of: Keys,
+    tenantry: App, access_keys: AccessKeyProcessors, amy: UserData, issue: Issue, keys_of: Keys
 ) -> None:
     name = (await issue(amy)).key.access_key
     await access_keys.deactivate.wait_for_complete(DeactivateAccessKeyAction(name))
     with pytest.raises(StateConflict):
-        await follow(tenantry, companion, amy, TriState.update(name))
+        await choose_main(tenantry, amy, TriState.update(name))
     assert [key.is_main for key in await keys_of(amy)] == [True, False]
 
 

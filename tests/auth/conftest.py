@@ -1,9 +1,7 @@
 """What the tests of logging in share."""
 
 from collections.abc import Awaitable, Callable
-from uuid import UUID
 
-import asyncpg
 import pytest
 
 from tenantry.app import App
@@ -31,14 +29,3 @@ def identify(tenantry: App) -> Callable[[str | None], Awaitable[Actor]]:
         return await tenantry.auth_service.identify(token, Origin("http", "203.0.113.7"))
 
     return who
-
-
-@pytest.fixture
-async def other_tenant(tenantry: App, owner: asyncpg.Connection) -> str:
-    """The name of a second tenant."""
-    await owner.execute(
-        "insert into tenants (id, name, name_key, status, created_at)"
-        " values ($1, 'other', 'other', 'active', now())",
-        UUID(int=2),
-    )
-    return "other"

@@ -1,6 +1,5 @@
 """Showing compute sessions: own ones, those of the tenant, and none else."""
 
-import asyncpg
 import pytest
 
 from tenantry.app import App
@@ -8,7 +7,6 @@ from tenantry.compute.actions import GetComputeSessionAction, ListComputeSession
 from tenantry.compute.model import ComputeSessionData, SessionStatus
 from tenantry.errors import ComputeSessionNotFound, InvalidInput, UserNotFound
 from tenantry.kernel.action import Actor, acting_as
-from tenantry.kernel.clock import uuid7
 from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.users import make_user
 from tenantry.users.model import UserData, UserRole
@@ -19,14 +17,9 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def stranger(tenantry: App, owner: asyncpg.Connection, clock: ShiftedClock) -> UserData:
+async def stranger(tenantry: App, other_tenant: str) -> UserData:
     """An admin of another tenant."""
-    await owner.execute(
-        "insert into tenants (id, name, name_key, status, created_at)"
-        " values ($1, 'other', 'other', 'active', now())",
-        uuid7(clock.now()),
-    )
-    return await make_user(tenantry, "sam", role=UserRole.ADMIN, domain_name="other")
+    return await make_user(tenantry, "sam", role=UserRole.ADMIN, domain_name=other_tenant)
 
 
 async def listed(compute: Compute, **fields: object) -> list[str]:

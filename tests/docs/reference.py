@@ -158,7 +158,7 @@ def _default(field: WireField) -> str:
     if field.required:
         return "required"
     if field.default is msgspec.UNSET:
-        return "stays as it is"
+        return "stays as it is" if field.inline else "not said"
     if field.default is None or field.default in ({}, []):
         return "none"
     return f"`{msgspec.json.encode(field.default).decode()}`"

@@ -22,6 +22,7 @@ STEPS = ("compute_sessions", "vfolders", "usage")
 FAILPOINTS = (
     "purge.marked",
     *(f"purge.{when}.{step}" for step in STEPS for when in ("performed", "noted")),
+    "purge.verified",
     "purge.removed",
 )
 PURGE = """

@@ -1,9 +1,7 @@
 """What the tests of groups need."""
 
 from collections.abc import Awaitable, Callable
-from uuid import UUID
 
-import asyncpg
 import pytest
 
 from tenantry.app import App
@@ -14,10 +12,7 @@ from tenantry.groups.companion import GroupCompanion
 from tenantry.groups.model import GroupData
 from tenantry.groups.processors import GroupProcessors
 from tenantry.groups.repository import GroupRepository
-from tenantry.testing.users import make_user
 from tenantry.users.model import UserData
-
-OTHER_TENANT = UUID(int=2)
 
 MakeGroup = Callable[..., Awaitable[GroupData]]
 GroupsOf = Callable[[UserData], Awaitable[list[str]]]
@@ -55,23 +50,6 @@ def groups_of(groups: GroupProcessors) -> GroupsOf:
         return [group.name for group in page.items]
 
     return names
-
-
-@pytest.fixture
-async def other_tenant(tenantry: App, owner: asyncpg.Connection) -> str:
-    """The name of a second tenant."""
-    await owner.execute(
-        "insert into tenants (id, name, name_key, status, created_at)"
-        " values ($1, 'other', 'other', 'active', now())",
-        OTHER_TENANT,
-    )
-    return "other"
-
-
-@pytest.fixture
-async def stranger(tenantry: App, other_tenant: str) -> UserData:
-    """A plain user of the second tenant."""
-    return await make_user(tenantry, "stranger", domain_name=other_tenant)
 
 
 @pytest.fixture

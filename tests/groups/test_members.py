@@ -19,8 +19,9 @@ from tenantry.kernel.action import Actor, acting_as
 from tenantry.testing.users import make_user
 from tenantry.users.actions import DeleteUserAction
 from tenantry.users.model import UserData, UserRole
+from tests.conftest import OTHER_TENANT
 
-from .conftest import OTHER_TENANT, GroupsOf, MakeGroup
+from .conftest import GroupsOf, MakeGroup
 
 pytestmark = pytest.mark.anyio
 

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from tenantry.adapters.storage import LocalStorage
@@ -48,13 +47,3 @@ async def on_disk(tenantry: App, disk: LocalStorage) -> AsyncIterator[Vfolders]:
 async def jane(tenantry: App) -> UserData:
     """Another plain user of john's tenant."""
     return await make_user(tenantry, "jane")
-
-
-@pytest.fixture
-async def stranger(tenantry: App, owner: asyncpg.Connection) -> UserData:
-    """A user of another tenant."""
-    await owner.execute(
-        "insert into tenants (id, name, name_key, status, created_at)"
-        " values (gen_random_uuid(), 'elsewhere', 'elsewhere', 'active', now())"
-    )
-    return await make_user(tenantry, "stranger", domain_name="elsewhere")

@@ -93,7 +93,7 @@ async def test_only_a_superadmin_inherits_across_the_wall_and_the_folder_stays_i
 ) -> None:
     with pytest.raises(StateConflict):
         await hand_over(vfolders, john, stranger)
-    chief = await make_user(tenantry, "chief", role=UserRole.SUPERADMIN, domain_name="elsewhere")
+    chief = await make_user(tenantry, "chief", role=UserRole.SUPERADMIN, domain_name="other")
     await hand_over(vfolders, john, chief)
     given = await vfolders.get(shared)
     assert (given.owner, given.tenant_id) == ("chief", john.tenant_id)

@@ -138,7 +138,7 @@ async def test_a_stranger_cannot_share_or_unshare_either(
     tenantry: App, vfolders: Vfolders, jane: UserData, stranger: UserData, folder: VfolderData
 ) -> None:
     await share(vfolders, folder, "jane")
-    lord = await make_user(tenantry, "lord", domain_name="elsewhere", role=UserRole.ADMIN)
+    lord = await make_user(tenantry, "lord", domain_name="other", role=UserRole.ADMIN)
     for who in (stranger, lord):
         with acting_as(who):
             with pytest.raises(VfolderNotFound):
@@ -212,7 +212,7 @@ async def test_no_share_crosses_the_wall_when_one_of_both_moves(
     await share(vfolders, folder, "jane")
     users = tenantry.users
     before = (await users.get_user.wait_for_complete(GetUserAction(user=mover))).data
-    modifier = UserModifier(domain_name=OptionalState.update("elsewhere"))
+    modifier = UserModifier(domain_name=OptionalState.update("other"))
     action = ModifyUserAction(user=mover, modifier=modifier)
     after = (await users.modify_user.wait_for_complete(action)).data
     async with tenantry.database.transaction() as tx:

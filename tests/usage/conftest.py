@@ -9,18 +9,17 @@ import pytest
 
 from tenantry.app import App
 from tenantry.kernel.clock import uuid7
-from tenantry.kernel.processor import Runner
 from tenantry.testing.agents import FakeAgents
 from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.statistics import FakeStatistics
-from tenantry.usage.actions import AdminMonthStatsAction, MonthStatsResult, UserMonthStatsAction
 from tenantry.usage.collector import UsageCollector
-from tenantry.usage.model import BIN, UsageBin, bin_of
-from tenantry.usage.processors import UsageProcessors
+from tenantry.usage.model import BIN, bin_of
 from tenantry.usage.repository import UsageRepository
-from tenantry.usage.service import UsageService
-from tenantry.users.access import BuiltInRoleGuard
+from tenantry.users.actions import AdminMonthStatsAction, UserMonthStatsAction
 from tenantry.users.model import UserData
+from tenantry.users.processors import UserProcessors
+from tenantry.users.service import UserService
+from tenantry.users.statistics import MonthStatsResult, UsageBin
 
 AGENT = "one"
 
@@ -61,8 +60,7 @@ class Usage:
     valkey: FakeStatistics
     collector: UsageCollector
     another: UsageCollector
-    service: UsageService
-    processors: UsageProcessors
+    processors: UserProcessors
     app: App
 
     async def session(
@@ -161,12 +159,12 @@ async def usage(tenantry: App, clock: SetClock, owner: asyncpg.Connection) -> Us
         )
         for _ in range(2)
     )
-    service = UsageService(
-        database=tenantry.database,
-        usage_repository=repository,
+    service = UserService(
+        storage_manager=tenantry.storage_manager,
         valkey_stat_client=valkey,
-        clock=clock,
+        agent_registry=agents,
+        user_repository=tenantry.user_repository,
+        admin_user_repository=tenantry.admin_user_repository,
     )
-    run = Runner(tenantry.action_monitors, BuiltInRoleGuard(), clock)
-    processors = UsageProcessors(usage_service=service, run=run)
-    return Usage(clock, owner, agents, valkey, first, second, service, processors, tenantry)
+    processors = UserProcessors(user_service=service, action_monitors=tenantry.action_monitors)
+    return Usage(clock, owner, agents, valkey, first, second, processors, tenantry)

@@ -207,15 +207,10 @@ async def test_totals_that_an_agent_takes_back_are_not_believed(
 
 
 async def test_a_user_who_moves_to_another_tenant_takes_the_old_figures_along(
-    usage: Usage, john: UserData
+    usage: Usage, john: UserData, stranger: UserData
 ) -> None:
     await usage.session(john, -100, -50)
     await usage.collect(61)
-    await usage.owner.execute(
-        "insert into tenants (id, name, name_key, status, created_at)"
-        " values ('018f0000-0000-7000-8000-000000000001', 'other', 'other', 'active', now())"
-    )
-    await usage.owner.execute(
-        "update users set tenant_id = '018f0000-0000-7000-8000-000000000001' where id = $1", john.id
-    )
+    move = "update users set tenant_id = $2 where id = $1"
+    await usage.owner.execute(move, john.id, stranger.tenant_id)
     assert usage.values(await usage.of(john), "num_sessions") == {-1: 1}

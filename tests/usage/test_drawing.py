@@ -12,9 +12,10 @@ from tenantry.auth.actions import WhoAmI
 from tenantry.cli import session, usage
 from tenantry.cli.main import main
 from tenantry.cli.tree import HAND_WRITTEN
-from tenantry.usage.actions import AdminMonthStatsAction, MonthStatsResult, UserMonthStatsAction
 from tenantry.usage.model import BIN, BINS, Use, month, shown
+from tenantry.users.actions import AdminMonthStatsAction, UserMonthStatsAction
 from tenantry.users.model import UserData, UserRole, UserStatus
+from tenantry.users.statistics import MonthStatsResult
 
 NOW = 1_770_000_000.0
 

@@ -9,11 +9,10 @@ import pytest
 from tenantry.app import App
 from tenantry.errors import NotAuthenticated, PermissionError, UserNotFound
 from tenantry.kernel.action import ANONYMOUS, Actor, acting_as
-from tenantry.kernel.clock import uuid7
 from tenantry.testing.users import make_user
-from tenantry.usage.actions import AdminMonthStatsAction, UserMonthStatsAction
 from tenantry.usage.model import BIN, BINS
 from tenantry.usage.purge import UsagePurge
+from tenantry.users.actions import AdminMonthStatsAction, UserMonthStatsAction
 from tenantry.users.model import UserData, UserRole
 
 from .conftest import Usage
@@ -178,24 +177,23 @@ async def test_figures_do_not_change_when_their_bins_are_closed(
 
 
 async def test_who_may_see_whose_figures(
-    usage: Usage, tenantry: App, john: UserData, admin: UserData, superadmin: Actor
+    usage: Usage,
+    tenantry: App,
+    john: UserData,
+    stranger: UserData,
+    admin: UserData,
+    superadmin: Actor,
 ) -> None:
-    await usage.owner.execute(
-        "insert into tenants (id, name, name_key, status, created_at)"
-        " values ($1, 'other', 'other', 'active', now())",
-        uuid7(usage.clock.now()),
-    )
-    foreign = await make_user(tenantry, "sam", domain_name="other")
     monitor = await make_user(tenantry, "mona", role=UserRole.MONITOR)
     await usage.session(john, -60, -30)
-    await usage.session(foreign, -60, -30)
+    await usage.session(stranger, -60, -30)
     await usage.collect(61)
     for who, own, everybody in ((admin, 1, 1), (monitor, 1, 1), (superadmin, 1, 2)):
         with acting_as(who):
             assert usage.values(await usage.of(john), "num_sessions") == {-1: own}
             assert usage.values(await usage.of_all(), "num_sessions") == {-1: everybody}
     with acting_as(admin), pytest.raises(UserNotFound):
-        await usage.of(foreign)
+        await usage.of(stranger)
     with acting_as(john):
         assert usage.values(await usage.of(john), "num_sessions") == {-1: 1}
         with pytest.raises(UserNotFound):
@@ -240,7 +238,7 @@ async def test_what_a_purged_user_used_stays_in_the_sums_of_nobody(
     await usage.collect(61)
     before = await usage.of_all()
     for user in (john, jane, john):
-        step = UsagePurge(usage_service=usage.service)
+        step = UsagePurge(usage_service=tenantry.assembly.usage)
         async with tenantry.database.transaction() as tx:
             await step.forget(tx, user.id)
     assert (await usage.of_all()).stats == before.stats

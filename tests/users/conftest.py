@@ -1,9 +1,7 @@
 """The people whom the tests of users need, and a look at the audit."""
 
 from collections.abc import Awaitable, Callable
-from uuid import UUID
 
-import asyncpg
 import pytest
 
 from tenantry.app import App
@@ -12,25 +10,6 @@ from tenantry.audit.model import AuditEntry
 from tenantry.testing.users import make_user
 from tenantry.users.actions import GetUserAction
 from tenantry.users.model import UserData, UserRole
-
-OTHER_TENANT = UUID(int=2)
-
-
-@pytest.fixture
-async def other_tenant(tenantry: App, owner: asyncpg.Connection) -> str:
-    """The name of a second tenant."""
-    await owner.execute(
-        "insert into tenants (id, name, name_key, status, created_at)"
-        " values ($1, 'other', 'other', 'active', now())",
-        OTHER_TENANT,
-    )
-    return "other"
-
-
-@pytest.fixture
-async def stranger(tenantry: App, other_tenant: str) -> UserData:
-    """A plain user of the second tenant."""
-    return await make_user(tenantry, "stranger", domain_name=other_tenant)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from tenantry.app import App
 from tenantry.audit.model import AuditEntry
 from tenantry.auth.actions import AuthenticateAction
 from tenantry.errors import InvalidInput, NotAuthenticated, PermissionError
+from tenantry.groups.actions import CreateGroupAction, ListMembersAction
 from tenantry.kernel.action import ANONYMOUS, Actor, Outcome, acting_as
 from tenantry.testing.users import PASSWORD, make_user
 from tenantry.users.actions import ImportResult, ImportUsersAction
@@ -98,6 +99,34 @@ async def test_each_row_stands_or_falls_by_itself(tenantry: App, john: UserData)
         ("also-fine", "created", None),
     ]
     assert [row.row for row in result.rows] == list(range(1, 16))
+
+
+async def test_groups_are_joined_and_an_unknown_one_only_refuses_its_row(
+    tenantry: App, other_tenant: str
+) -> None:
+    team = CreateGroupAction(name="Team A")
+    group = (await tenantry.groups.create_group.wait_for_complete(team)).data
+    elsewhere = CreateGroupAction(name="Elsewhere", domain_name=other_tenant)
+    foreign = (await tenantry.groups.create_group.wait_for_complete(elsewhere)).data
+    rows: list[dict[str, Any]] = [
+        {"username": "ann", "group_ids": ["team a"]},
+        {"username": "ben", "group_ids": ["Team A", "nobody's"]},
+        {"username": "cleo", "group_ids": [str(foreign.id)]},
+        {"username": "dora", "group_ids": [str(group.id), "Team A"]},
+        {"username": "emil", "group_ids": ["Elsewhere"], "domain_name": other_tenant},
+    ]
+    expected = [
+        ("ann", "created", None),
+        ("ben", "refused", "group_ids"),
+        ("cleo", "refused", "group_ids"),
+        ("dora", "created", None),
+        ("emil", "created", None),
+    ]
+    assert told(await load(tenantry, *rows, dry_run=True)) == expected
+    assert told(await load(tenantry, *rows)) == expected
+    listing = ListMembersAction(group=str(group.id))
+    members = await tenantry.groups.list_members.wait_for_complete(listing)
+    assert [member.username for member in members.items] == ["ann", "dora"]
 
 
 async def test_repeating_an_import_changes_nothing(

@@ -88,6 +88,7 @@ async def test_the_receipt_says_what_the_preview_promised(
     plan = await tenantry.users.preview_purge.wait_for_complete(action)
     receipt = await purge(tenantry, "john")
     assert receipt.data.steps == plan.data.steps
+    assert plan.data.verified == {}
     assert await is_gone(tenantry, "john")
 
 

@@ -10,7 +10,12 @@ from tenantry.access_keys.model import (
     is_access_key,
 )
 from tenantry.access_keys.repository import AccessKeyRepository
-from tenantry.errors import AccessKeyNotFound, PermissionError, UserModificationBadRequest
+from tenantry.errors import (
+    AccessKeyNotFound,
+    PermissionError,
+    UserModificationBadRequest,
+    Violation,
+)
 from tenantry.kernel.action import Note
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Transaction
@@ -29,6 +34,12 @@ class AccessKeyCompanion:
         self._keys = access_key_repository
         self._keyring = keyring
         self._clock = clock
+
+    async def objections(
+        self, tx: Transaction, wanted: Sequence[tuple[UUID, UserCreator]]
+    ) -> dict[int, Violation]:
+        """None: every user gets a key."""
+        return {}
 
     async def welcome(
         self, tx: Transaction, newcomers: Sequence[tuple[UserData, UserCreator]]

@@ -173,9 +173,15 @@ def _reader(name: str) -> _Reader | None:
         return lambda values, text: values.setdefault("attributes", {}).__setitem__(key, text)
     if name == "attributes":
         return _read_attributes
+    if name == "group_ids":  # names of groups may hold spaces
+        return lambda values, text: values.__setitem__(name, _parts(text))
     if name in _LISTS:
         return lambda values, text: values.__setitem__(name, text.replace(";", " ").split())
     return None
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(";") if part.strip()]
 
 
 def _read_attributes(values: dict[str, Any], text: str) -> None:

@@ -5,6 +5,7 @@ import msgspec
 
 from tenantry.cli import session
 from tenantry.cli.invocation import Plain, current
+from tenantry.kernel.modifier import OptionalState
 from tenantry.users.actions import PreviewPurgeAction, PurgeUserAction
 
 
@@ -35,8 +36,8 @@ def purge(
 
     wanted = PurgeUserAction(
         user=user,
-        purge_shared_vfolders=purge_shared_vfolders,
-        delegate_endpoint_ownership=delegate_endpoint_ownership,
+        purge_shared_vfolders=OptionalState.update(purge_shared_vfolders),
+        delegate_endpoint_ownership=OptionalState.update(delegate_endpoint_ownership),
     )
     plan = PreviewPurgeAction(**msgspec.structs.asdict(wanted))
     if preview or not yes:

@@ -13,11 +13,12 @@ from tenantry.auth.actions import WhoAmIAction
 from tenantry.cli import session
 from tenantry.cli.invocation import Plain, current
 from tenantry.record import Record
-from tenantry.usage.actions import AdminMonthStatsAction, MonthStatsResult, UserMonthStatsAction
+from tenantry.users.actions import AdminMonthStatsAction, UserMonthStatsAction
+from tenantry.users.statistics import MonthStatsResult
 
 if TYPE_CHECKING:
     from tenantry.sdk.transport import Transport
-    from tenantry.usage.model import Measure, UsageBin
+    from tenantry.users.statistics import Measure, UsageBin
 
 MEASURES: Final = (
     "num_sessions",

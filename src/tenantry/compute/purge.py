@@ -6,7 +6,7 @@ from tenantry.compute.repository import ComputeRepository
 from tenantry.compute.service import ComputeService
 from tenantry.errors import UserPurgeFailure
 from tenantry.kernel.transaction import Database, Transaction
-from tenantry.users.purging import Outcome, PurgeOrder
+from tenantry.users.purging import Outcome, Outside, PurgeOrder
 
 
 class ComputePurge:
@@ -52,6 +52,10 @@ class ComputePurge:
         await self._service.terminate_all(order.user_id)
         async with self._database.autocommit() as tx:
             return _outcome(services, await self._sessions.count(tx, order.user_id))
+
+    async def outside(self, tx: Transaction, user_id: UUID) -> Outside:
+        """The sessions that were ended, on agents alive."""
+        return Outside(sessions=await self._sessions.ended_on(tx, user_id))
 
     async def forget(self, tx: Transaction, user_id: UUID) -> None:
         """Remove the records."""

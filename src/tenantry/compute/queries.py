@@ -1,7 +1,6 @@
 """The SQL of agents and compute sessions: static statements, and the builder of one page."""
 
-from collections.abc import Sequence
-
+from tenantry.conditions import Asked, bound
 from tenantry.kernel.transaction import Statement
 
 READ = """
@@ -256,6 +255,15 @@ HAS_LIVE = Statement(
     "Whether the user has live sessions.",
     f"select exists (select from compute_sessions where user_id = $1 and status in {LIVE})",
 )
+ENDED_ON = Statement(
+    "compute.ended_on",
+    "The ended sessions of a user on agents alive, by agent.",
+    f"""
+    select s.agent, array_agg(s.id order by s.id) as ids
+    from compute_sessions s join agents a on a.name = s.agent and a.status = 'alive'
+    where s.user_id = $1 and s.status not in {LIVE} group by s.agent
+    """,
+)
 FORGET = Statement(
     "compute.forget", "Remove all of a user.", "delete from compute_sessions where user_id = $1"
 )
@@ -321,17 +329,9 @@ CONDITIONS = {
 """The conditions that a list may have; placeholders stand for bound parameters."""
 
 
-def page_statement(
-    conditions: Sequence[tuple[str, object]], limit: int
-) -> tuple[Statement, list[object]]:
+def page_statement(conditions: Asked, limit: int) -> tuple[Statement, list[object]]:
     """The SQL of one page from the closed list of conditions, and its arguments."""
-    clauses: list[str] = []
-    arguments: list[object] = []
-    for name, value in conditions:
-        values = value if isinstance(value, tuple) else (value,)
-        numbers = [f"${len(arguments) + i}" for i in range(1, len(values) + 1)]
-        clauses.append(CONDITIONS[name].format(*numbers))
-        arguments.extend(values)
+    clauses, arguments = bound(CONDITIONS, conditions)
     where = f"where {' and '.join(clauses)}" if clauses else ""
     sql = f"{READ} {where} order by s.created_at desc, s.id desc limit ${len(arguments) + 1}"
     return Statement("compute.page", "One page of a list, newest first.", sql), [*arguments, limit]

@@ -194,6 +194,11 @@ class ComputeRepository:
         """Whether the user has live sessions."""
         return bool(await tx.fetchval(queries.HAS_LIVE, user_id))
 
+    async def ended_on(self, tx: Transaction, user_id: UUID) -> dict[str, list[UUID]]:
+        """The ended sessions of a user that agents alive have had, by agent."""
+        rows = await tx.fetch(queries.ENDED_ON, user_id)
+        return {row["agent"]: row["ids"] for row in rows}
+
     async def forget(self, tx: Transaction, user_id: UUID) -> int:
         """Remove all rows of a user; how many there were."""
         return await tx.execute(queries.FORGET, user_id)

@@ -3,17 +3,14 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from tenantry.errors import (
-    InvalidInput,
-    UserCreationBadRequest,
-    UserModificationBadRequest,
-    Violation,
-)
+from tenantry.errors import UserCreationBadRequest, UserModificationBadRequest, Violation
 from tenantry.groups.repository import GroupRepository
 from tenantry.kernel.action import Note
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Transaction
 from tenantry.users.model import UserCreator, UserData, UserModifier
+
+Wanted = Sequence[tuple[UUID, UserCreator]]
 
 
 class GroupCompanion:
@@ -26,17 +23,25 @@ class GroupCompanion:
         self._groups = group_repository
         self._clock = clock
 
+    async def objections(self, tx: Transaction, wanted: Wanted) -> dict[int, Violation]:
+        """The first group of each that is none of its tenant's."""
+        faults = _faults(await self._found(tx, wanted), wanted)
+        return {place: found[0] for place, found in faults.items()}
+
     async def welcome(
         self, tx: Transaction, newcomers: Sequence[tuple[UserData, UserCreator]]
     ) -> None:
         """Put new users into their groups; UserCreationBadRequest names those that are none."""
-        wanted = [(user, creator.group_ids) for user, creator in newcomers if creator.group_ids]
-        entries: list[tuple[UUID, UserData]] = []
-        for tenant_id in dict.fromkeys(user.tenant_id for user, _ in wanted):
-            here = [(user, named) for user, named in wanted if user.tenant_id == tenant_id]
-            every = [text for _, named in here for text in named]
-            found = await self._resolved(tx, tenant_id, every, UserCreationBadRequest)
-            entries += [(found[text], user) for user, named in here for text in named]
+        wanted = [(user.tenant_id, creator) for user, creator in newcomers]
+        found = await self._found(tx, wanted)
+        violations = [fault for faults in _faults(found, wanted).values() for fault in faults]
+        if violations:
+            raise UserCreationBadRequest(violations)
+        entries = [
+            (found[user.tenant_id][text], user)
+            for user, creator in newcomers
+            for text in creator.group_ids or ()
+        ]
         if entries:
             await self._groups.add(tx, entries, self._clock.now())
 
@@ -51,9 +56,7 @@ class GroupCompanion:
         if modifier.group_ids.is_nop():
             await self._groups.keep_tenant(tx, after.id, after.tenant_id)
         else:
-            found = await self._resolved(
-                tx, after.tenant_id, modifier.group_ids.value(), UserModificationBadRequest
-            )
+            found = await self._resolved(tx, after.tenant_id, modifier.group_ids.value())
             group_ids = list(found.values())
             await self._groups.keep_only(tx, after.id, group_ids)
             entries = [(group_id, after) for group_id in group_ids]
@@ -68,19 +71,37 @@ class GroupCompanion:
         await self._groups.keep_only(tx, user_id, [])
 
     async def _resolved(
-        self,
-        tx: Transaction,
-        tenant_id: UUID,
-        named: Sequence[str],
-        bad_request: type[InvalidInput],
+        self, tx: Transaction, tenant_id: UUID, named: Sequence[str]
     ) -> dict[str, UUID]:
         """The ids of groups called by id or name; the error names those not of this tenant."""
         found = await self._groups.resolve(tx, tenant_id, named)
-        violations = [
-            Violation("group_ids", "unknown", f"there is no group {text!r} in the user's tenant")
-            for text in dict.fromkeys(named)
-            if text not in found
-        ]
+        violations = _unknown(found, named)
         if violations:
-            raise bad_request(violations)
+            raise UserModificationBadRequest(violations)
         return found
+
+    async def _found(self, tx: Transaction, wanted: Wanted) -> dict[UUID, dict[str, UUID]]:
+        """The ids of all groups that are named, by tenant."""
+        found = {}
+        for tenant_id in dict.fromkeys(tenant for tenant, creator in wanted if creator.group_ids):
+            here = [creator.group_ids or () for tenant, creator in wanted if tenant == tenant_id]
+            every = list(dict.fromkeys(text for named in here for text in named))
+            found[tenant_id] = await self._groups.resolve(tx, tenant_id, every)
+        return found
+
+
+def _faults(found: dict[UUID, dict[str, UUID]], wanted: Wanted) -> dict[int, list[Violation]]:
+    """The groups that are none, by the place of who wants them."""
+    faults = {
+        place: _unknown(found.get(tenant_id, {}), creator.group_ids or ())
+        for place, (tenant_id, creator) in enumerate(wanted)
+    }
+    return {place: violations for place, violations in faults.items() if violations}
+
+
+def _unknown(found: dict[str, UUID], named: Sequence[str]) -> list[Violation]:
+    return [
+        Violation("group_ids", "unknown", f"there is no group {text!r} in the user's tenant")
+        for text in dict.fromkeys(named)
+        if text not in found
+    ]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from tenantry.errors import PermissionError
+from tenantry.errors import PermissionError, Violation
 from tenantry.kernel.action import current_actor
 from tenantry.kernel.transaction import Transaction
 from tenantry.second_factor.repository import SecondFactorRepository
@@ -19,6 +19,12 @@ class SecondFactorCompanion:
 
     def __init__(self, *, second_factor_repository: SecondFactorRepository) -> None:
         self._factors = second_factor_repository
+
+    async def objections(
+        self, tx: Transaction, wanted: Sequence[tuple[UUID, UserCreator]]
+    ) -> dict[int, Violation]:
+        """None: new users have no second factor."""
+        return {}
 
     async def welcome(
         self, tx: Transaction, newcomers: Sequence[tuple[UserData, UserCreator]]

@@ -6,7 +6,7 @@ For code of the house only: nobody's permission is asked here.
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
-from tenantry.errors import StateConflict, TenantryError, VfolderConflict
+from tenantry.errors import StateConflict, TenantryError, VfolderConflict, Violation
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Database, Transaction
 from tenantry.storage.deletion import Deletions
@@ -96,6 +96,12 @@ class VfolderCompanion:
         if await self._folders.lock_owned(tx, user_id):
             raise StateConflict("The user still owns vfolders.", field="user")
         await self._folders.forget(tx, user_id)
+
+    async def objections(
+        self, tx: Transaction, wanted: Sequence[tuple[UUID, UserCreator]]
+    ) -> dict[int, Violation]:
+        """None: new users have no folders."""
+        return {}
 
     async def welcome(
         self, tx: Transaction, newcomers: Sequence[tuple[UserData, UserCreator]]

@@ -8,13 +8,12 @@ from collections.abc import Collection
 from uuid import UUID
 
 from tenantry.users.model import is_uuid
-from tenantry.users.names import Unfit, cap, fold
+from tenantry.users.names import Unfit, cap, fold, require_plain
 
 MAX_NAME_BYTES = 255
 _SUFFIX_DIGITS = 10
 
-_FORBIDDEN = frozenset("'\"`\u00b4\\:#/.")
-_INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u17b4\u17b5\u034f")
+_SEPARATORS = ":#/."
 
 
 def folder_name(text: str) -> str:
@@ -24,10 +23,7 @@ def folder_name(text: str) -> str:
     if not name:
         raise Unfit("empty", "must not be empty")
     cap(name, MAX_NAME_BYTES)
-    for character in name:
-        _refuse_character(character)
-    if unicodedata.category(name[0]).startswith("M"):
-        raise Unfit("invalid_character", "must not begin with a combining mark")
+    require_plain(name, _SEPARATORS)
     if name[0] == "-":
         raise Unfit("invalid_character", "must not begin with a hyphen")
     if is_uuid(fold(name)):
@@ -59,14 +55,3 @@ def free_name(name: str, folder_id: UUID, taken: Collection[str]) -> str | None:
 def _with_suffix(base: str, suffix: str) -> str:
     room = MAX_NAME_BYTES - len(suffix)
     return base.encode()[:room].decode(errors="ignore") + suffix
-
-
-def _refuse_character(character: str) -> None:
-    category = unicodedata.category(character)
-    variation = "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
-    if category[0] == "C" or variation or character in _INVISIBLE_LETTERS:
-        raise Unfit("invalid_character", f"holds an invisible character, U+{ord(character):04X}")
-    if category[0] == "Z":
-        raise Unfit("invalid_character", "must not hold spaces")
-    if character in _FORBIDDEN or category in ("Pi", "Pf", "So"):
-        raise Unfit("invalid_character", f"must not hold {character}")

@@ -9,7 +9,7 @@ from tenantry.storage.companion import VfolderCompanion
 from tenantry.storage.model import LeftFolder, VfolderData, VfolderStatus
 from tenantry.storage.ports import Mounts
 from tenantry.storage.repository import FolderRepository
-from tenantry.users.purging import Outcome, PurgeOrder
+from tenantry.users.purging import Outcome, Outside, PurgeOrder
 
 
 class VfolderPurge:
@@ -49,6 +49,10 @@ class VfolderPurge:
         await self._companion.delete_all(order.user_id)
         async with self._database.autocommit() as tx:
             return _outcome(await self._folders.left_by(tx, order.user_id))
+
+    async def outside(self, tx: Transaction, user_id: UUID) -> Outside:
+        """The folders that were deleted."""
+        return Outside(folders=await self._folders.gone(tx, user_id))
 
     async def forget(self, tx: Transaction, user_id: UUID) -> None:
         """Remove the records and the shares."""

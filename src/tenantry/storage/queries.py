@@ -1,7 +1,6 @@
 """The SQL of vfolders: static statements, and the builder of searches from a closed list."""
 
-from collections.abc import Sequence
-
+from tenantry.conditions import Asked, bound
 from tenantry.kernel.transaction import Statement
 
 READ = """
@@ -160,6 +159,14 @@ DROP_GONE = Statement(
     "Remove the records of a user's folders that are gone.",
     "delete from vfolders where owner_id = $1 and status = 'gone'",
 )
+GONE = Statement(
+    "vfolders.gone",
+    "The folders of a user that are gone, by host.",
+    """
+    select host, array_agg(id order by id) as ids from vfolders
+    where owner_id = $1 and status = 'gone' group by host
+    """,
+)
 MOUNTABLE = Statement(
     "vfolders.mountable",
     "Which of these folders a user may mount, and how; none is deleted in the meantime.",
@@ -205,19 +212,9 @@ SET_USED = Statement(
 )
 
 
-def search_statement(
-    conditions: Sequence[tuple[str, object]], limit: int
-) -> tuple[Statement, list[object]]:
+def search_statement(conditions: Asked, limit: int) -> tuple[Statement, list[object]]:
     """The SQL of folders for which all conditions hold, by name; values are bound, never text."""
-    clauses = ["v.status <> 'gone'"]
-    arguments: list[object] = []
-    for name, value in conditions:
-        values = value if isinstance(value, tuple) else (value,)
-        numbers = [f"${len(arguments) + i}" for i in range(1, len(values) + 1)]
-        clauses.append(CONDITIONS[name].format(*numbers))
-        arguments.extend(values)
-    sql = (
-        f"{READ} where {' and '.join(clauses)} order by v.name_key, v.id"
-        f" limit ${len(arguments) + 1}"
-    )
+    clauses, arguments = bound(CONDITIONS, conditions)
+    where = " and ".join(["v.status <> 'gone'", *clauses])
+    sql = f"{READ} where {where} order by v.name_key, v.id limit ${len(arguments) + 1}"
     return Statement("vfolders.search", "Find folders, by name.", sql), [*arguments, limit]

@@ -181,6 +181,11 @@ class FolderRepository:
         await tx.execute(queries.DROP_SHARES_OF_USER, user_id)
         await tx.execute(queries.DROP_GONE, user_id)
 
+    async def gone(self, tx: Transaction, owner_id: UUID) -> dict[str, list[UUID]]:
+        """The folders of a user that are gone and still on record, by host."""
+        rows = await tx.fetch(queries.GONE, owner_id)
+        return {row["host"]: row["ids"] for row in rows}
+
     async def mountable(
         self, tx: Transaction, user_id: UUID, folder_ids: Collection[UUID], keys: Collection[str]
     ) -> list[Mountable]:

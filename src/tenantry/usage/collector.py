@@ -15,7 +15,7 @@ from tenantry.compute.ports import AgentRegistry, Sample
 from tenantry.errors import ConnectionError
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Database
-from tenantry.usage.live import LiveSamples, reading_of
+from tenantry.usage.live import CollectedSamples, reading_of
 from tenantry.usage.model import (
     BIN,
     BINS,
@@ -69,7 +69,7 @@ class UsageCollector:
         self._database = database
         self._usage = usage_repository
         self._agents = agent_registry
-        self._live = LiveSamples(valkey_stat_client)
+        self._live = CollectedSamples(valkey_stat_client)
         self._clock = clock
         self.state = CollectorState()
 

@@ -8,6 +8,7 @@ from tenantry.compute.ports import Sample
 from tenantry.errors import ConnectionError
 from tenantry.usage.model import Reading, seconds
 from tenantry.usage.ports import ValkeyStatClient
+from tenantry.users.ports import SampleStore
 
 logger = logging.getLogger(__name__)
 
@@ -15,8 +16,8 @@ logger = logging.getLogger(__name__)
 class LiveSamples:
     """Valkey's samples. ``reachable`` says whether the last question was answered."""
 
-    def __init__(self, valkey_stat_client: ValkeyStatClient) -> None:
-        self._valkey = valkey_stat_client
+    def __init__(self, samples: SampleStore) -> None:
+        self._samples = samples
         self.reachable = True
 
     async def readings(self, session_ids: Collection[UUID]) -> dict[UUID, Reading]:
@@ -24,24 +25,17 @@ class LiveSamples:
         if not session_ids:
             return {}
         try:
-            found = await self._valkey.get_samples(session_ids)
+            found = await self._samples.get_samples(session_ids)
         except ConnectionError:
             self._note(reachable=False)
             return {}
         self._note(reachable=True)
         return {session_id: reading_of(sample) for session_id, sample in found.items()}
 
-    async def put(self, samples: Iterable[Sample]) -> None:
-        """Remember samples, if possible."""
-        try:
-            await self._valkey.put_samples(samples)
-        except ConnectionError:
-            self._note(reachable=False)
-
     async def drop(self, session_ids: Collection[UUID]) -> None:
         """Forget samples, if possible; they would vanish of themselves."""
         try:
-            await self._valkey.drop_samples(session_ids)
+            await self._samples.drop_samples(session_ids)
         except ConnectionError:
             self._note(reachable=False)
 
@@ -49,6 +43,21 @@ class LiveSamples:
         if reachable != self.reachable:
             logger.warning("live samples are %s", "back" if reachable else "out of reach")
         self.reachable = reachable
+
+
+class CollectedSamples(LiveSamples):
+    """The same for who collects samples, too."""
+
+    def __init__(self, valkey_stat_client: ValkeyStatClient) -> None:
+        super().__init__(valkey_stat_client)
+        self._valkey = valkey_stat_client
+
+    async def put(self, samples: Iterable[Sample]) -> None:
+        """Remember samples, if possible."""
+        try:
+            await self._valkey.put_samples(samples)
+        except ConnectionError:
+            self._note(reachable=False)
 
 
 def reading_of(sample: Sample) -> Reading:

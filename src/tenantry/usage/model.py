@@ -8,8 +8,9 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypedDict
 from uuid import UUID
+
+from tenantry.users.statistics import UsageBin
 
 BIN = 900
 BINS = 30 * 24 * 4
@@ -17,29 +18,6 @@ BINS = 30 * 24 * 4
 
 SPARSE = 60.0
 """Seconds; where no reading is as close to an edge as this, what falls before it is an estimate."""
-
-
-class Measure(TypedDict):
-    """An amount; the unit is ``count`` or ``bytes``."""
-
-    value: int | float
-    unit_hint: str
-
-
-class UsageBin(TypedDict):
-    """A quarter of an hour; ``date`` is its start in seconds since 1970.
-
-    What is allocated counts for each session that ran in the bin. IO is what fell into the bin.
-    """
-
-    date: float
-    num_sessions: Measure
-    cpu_allocated: Measure
-    mem_allocated: Measure
-    gpu_allocated: Measure
-    io_read_bytes: Measure
-    io_write_bytes: Measure
-    disk_used: Measure
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from tenantry.kernel.transaction import Transaction
 from tenantry.usage.service import UsageService
-from tenantry.users.purging import Outcome, PurgeOrder
+from tenantry.users.purging import Outcome, Outside, PurgeOrder
 
 _OUTCOME: Outcome = {"kept": "sums, as those of nobody in particular"}
 
@@ -24,6 +24,10 @@ class UsagePurge:
     async def perform(self, order: PurgeOrder) -> Outcome:
         """There is nothing outside the database."""
         return dict(_OUTCOME)
+
+    async def outside(self, tx: Transaction, user_id: UUID) -> Outside:
+        """Live samples go with their compute sessions."""
+        return Outside()
 
     async def forget(self, tx: Transaction, user_id: UUID) -> None:
         """Take the name off the figures."""

@@ -145,18 +145,6 @@ TENANT_BINS = Statement(
     "The closed bins of a tenant; those of all tenants stand under the id of zeros.",
     f"select {_READ} from usage_tenant_bins where tenant_id = $1 and bin >= $2 and bin < $3",
 )
-_BY = {"id": "u.id = $1", "username": "u.username_key = $1"}
-FIND_USER = {
-    by: Statement(
-        f"usage.find_user_by_{by}",
-        "The id of a user in sight.",
-        f"""
-        select u.id from users u where {condition}
-            and ($2::uuid is null or u.tenant_id = $2) and ($3::uuid is null or u.id = $3)
-        """,
-    )
-    for by, condition in _BY.items()
-}
 FORGET = Statement(
     "usage.forget",
     "What a user used stays in the sums, as that of nobody in particular.",

@@ -5,13 +5,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from tenantry.errors import UserNotFound
 from tenantry.kernel.transaction import Row, Statement, Transaction
 from tenantry.usage import queries
 from tenantry.usage.model import BIN, Mark, Reading, Span, Use, moment, seconds
 from tenantry.users.access import Scope
-from tenantry.users.model import UserKey
-from tenantry.users.names import login_key
 
 EVERYBODY = UUID(int=0)
 """Stands for all tenants together; as a user, for those who were purged."""
@@ -115,15 +112,6 @@ class UsageRepository:
     ) -> list[tuple[int, Use]]:
         """The closed bins of a tenant or of everybody."""
         return await _bins(tx, queries.TENANT_BINS, tenant_id, moment(since), moment(until))
-
-    async def find_user(self, tx: Transaction, key: UserKey, scope: Scope) -> UUID:
-        """The id of a user in sight; UserNotFound where there is none."""
-        value = UUID(key.value) if key.by == "id" else login_key(key.value)
-        statement = queries.FIND_USER[key.by]
-        found: UUID | None = await tx.fetchval(statement, value, scope.tenant_id, scope.user_id)
-        if found is None:
-            raise UserNotFound(field="user_id")
-        return found
 
     async def forget(self, tx: Transaction, user_id: UUID) -> None:
         """Keep what a user used in the sums, as that of nobody in particular."""

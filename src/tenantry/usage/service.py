@@ -4,62 +4,32 @@ from collections import defaultdict
 from collections.abc import Iterable
 from uuid import UUID
 
-from tenantry.kernel.action import current_actor
 from tenantry.kernel.clock import Clock
-from tenantry.kernel.transaction import Database, Transaction
-from tenantry.record import require_well_formed
-from tenantry.usage.actions import (
-    AdminMonthStatsAction,
-    MonthStatsResult,
-    UserMonthStatsAction,
-)
+from tenantry.kernel.transaction import Transaction
 from tenantry.usage.live import LiveSamples
 from tenantry.usage.model import BIN, Use, added, month, seconds, shown, uses
-from tenantry.usage.ports import ValkeyStatClient
 from tenantry.usage.repository import EVERYBODY, UsageRepository
 from tenantry.usage.spans import known_spans
 from tenantry.users.access import Scope
-from tenantry.users.model import UserKey
+from tenantry.users.ports import SampleStore
+from tenantry.users.statistics import MonthStatsResult
 
 
 class UsageService:
     """Month statistics: closed bins from the records, those not closed yet from the sessions."""
 
-    def __init__(
-        self,
-        *,
-        database: Database,
-        usage_repository: UsageRepository,
-        valkey_stat_client: ValkeyStatClient,
-        clock: Clock,
-    ) -> None:
-        self._database = database
+    def __init__(self, *, usage_repository: UsageRepository, clock: Clock) -> None:
         self._usage = usage_repository
-        self._valkey = valkey_stat_client
         self._clock = clock
-
-    async def user_month_stats(self, action: UserMonthStatsAction) -> MonthStatsResult:
-        """A user's figures; UserNotFound also for one that the actor cannot see."""
-        require_well_formed(action)
-        scope = Scope.of(current_actor())
-        async with self._database.autocommit() as tx:
-            key = UserKey.of(user=action.user_id)
-            user_id = await self._usage.find_user(tx, key, scope)
-            return await self._month(tx, Scope(scope.tenant_id, user_id))
-
-    async def admin_month_stats(self, action: AdminMonthStatsAction) -> MonthStatsResult:
-        """The figures of the actor's tenant, or of everybody."""
-        scope = Scope.of(current_actor())
-        async with self._database.autocommit() as tx:
-            return await self._month(tx, scope)
 
     async def forget(self, tx: Transaction, user_id: UUID) -> None:
         """For a purge: what the user used stays in the sums, as that of nobody in particular."""
         await self._usage.forget(tx, user_id)
 
-    async def _month(self, tx: Transaction, scope: Scope) -> MonthStatsResult:
-        """Bins closed before a certain time, then those after it: none is missed or counted twice.
+    async def month(self, tx: Transaction, scope: Scope, samples: SampleStore) -> MonthStatsResult:
+        """The figures of a user, a tenant or everybody.
 
+        Bins closed before a certain time, then those after it: none is missed or counted twice.
         A bin that is closed while this reads is taken from the sessions all the same.
         """
         now = seconds(self._clock.now())
@@ -67,7 +37,7 @@ class UsageService:
         closed_until = await self._usage.closed_until(tx)
         opened = max(bins.start, min(closed_until or bins.start, bins.stop - BIN))
         found = await self._closed(tx, scope, bins.start, opened)
-        live = LiveSamples(self._valkey)
+        live = LiveSamples(samples)
         spans = await known_spans(tx, self._usage, live, since=opened, until=now, scope=scope)
         open_bins = range(opened, bins.stop, BIN)
         found += [pair for span in spans for pair in uses(span, open_bins, now)]

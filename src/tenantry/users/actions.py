@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Generic, TypeVar
 import msgspec
 
 from tenantry.kernel.action import Action, Audience
+from tenantry.kernel.modifier import OptionalState
 from tenantry.kernel.page import Page
 from tenantry.record import Record, require_well_formed
 from tenantry.users.model import (
@@ -17,6 +18,7 @@ from tenantry.users.model import (
     UserOrder,
 )
 from tenantry.users.purging import PurgeReceipt, UserInfoContext
+from tenantry.users.statistics import MonthStatsResult
 
 ResultT = TypeVar("ResultT")
 
@@ -139,8 +141,8 @@ class PreviewPurgeAction(OnUser[PurgeResult], frozen=True, kw_only=True):
     audience: ClassVar[Audience] = Audience.ADMINISTRATORS
     reads: ClassVar[bool] = True
     user_info_ctx: UserInfoContext | None = None
-    purge_shared_vfolders: bool = False
-    delegate_endpoint_ownership: bool = False
+    purge_shared_vfolders: OptionalState[bool] = OptionalState.nop()
+    delegate_endpoint_ownership: OptionalState[bool] = OptionalState.nop()
 
 
 class PurgeUserAction(PreviewPurgeAction, frozen=True, kw_only=True):
@@ -151,6 +153,26 @@ class PurgeUserAction(PreviewPurgeAction, frozen=True, kw_only=True):
 
     tag: ClassVar[str] = "user.purge"
     reads: ClassVar[bool] = False
+
+
+class UserMonthStatsAction(Action[MonthStatsResult], frozen=True):
+    """Show what the compute sessions of a user came to in the last thirty days."""
+
+    tag: ClassVar[str] = "user.month_stats"
+    audience: ClassVar[Audience] = Audience.AUTHENTICATED
+    reads: ClassVar[bool] = True
+    user_id: Annotated[str, msgspec.Meta(description="Id or username of the user.")]
+
+    def target(self) -> str | None:
+        return str(self.user_id)[:256]
+
+
+class AdminMonthStatsAction(Action[MonthStatsResult], frozen=True):
+    """Show what all compute sessions of the tenant came to; of all tenants for a superadmin."""
+
+    tag: ClassVar[str] = "tenant.month_stats"
+    audience: ClassVar[Audience] = Audience.READERS
+    reads: ClassVar[bool] = True
 
 
 class ImportRow(Record, frozen=True):

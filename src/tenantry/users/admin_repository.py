@@ -1,16 +1,16 @@
 """The privileged half of the repository: what only a purge may do."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from tenantry.jobs.model import Job
 from tenantry.jobs.service import JobService
 from tenantry.jobs.worker import Handler, Worker
+from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Statement, Transaction
 from tenantry.users.ports import Companions
-from tenantry.users.purging import Outcome, PurgeOrder, PurgeStep
+from tenantry.users.purging import Outcome, Outside, PurgeOrder, PurgeStep
 
 PURGE = "user.purge"
 
@@ -50,7 +50,9 @@ class AdminUserRepository:
         steps: Sequence[PurgeStep],
         companions: Sequence[Companions],
         job_service: JobService,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._steps = steps
         self._companions = companions
         self._jobs = job_service
@@ -64,14 +66,22 @@ class AdminUserRepository:
         """What each step would do; UserPurgeFailure where one refuses."""
         return {step.name: await step.plan(tx, order) for step in self._steps}
 
-    async def begin(
-        self, tx: Transaction, order: PurgeOrder, payload: dict[str, Any], now: datetime
-    ) -> UUID:
+    async def outside(self, tx: Transaction, user_id: UUID) -> Outside:
+        """What the user had outside the database, as far as records tell."""
+        folders: dict[str, list[UUID]] = {}
+        sessions: dict[str, list[UUID]] = {}
+        for step in self._steps:
+            found = await step.outside(tx, user_id)
+            folders |= found.folders
+            sessions |= found.sessions
+        return Outside(folders, sessions)
+
+    async def begin(self, tx: Transaction, order: PurgeOrder, payload: dict[str, Any]) -> UUID:
         """Mark the user and promise the purge; the job of one that has begun already goes on."""
         open_job = await self._jobs.find_open(tx, PURGE, order.user_id)
         if open_job is not None:
             return open_job.id
-        await tx.execute(MARK, order.user_id, now)
+        await tx.execute(MARK, order.user_id, self._clock.now())
         return await self._jobs.promise(
             tx, PURGE, tenant_id=order.tenant_id, subject_id=order.user_id, payload=payload
         )
@@ -90,6 +100,10 @@ class AdminUserRepository:
     async def job(self, tx: Transaction, job_id: UUID) -> Job | None:
         """The job of a purge."""
         return await self._jobs.find(tx, job_id)
+
+    async def work_on(self, job_id: UUID, handler: Handler) -> None:
+        """Do this purge now, unless another worker is at it."""
+        await self.worker(handler).run_next(job_id)
 
     def worker(self, handler: Handler) -> Worker:
         """What does purges."""

@@ -7,17 +7,13 @@ from uuid import UUID
 
 from tenantry.errors import InvalidInput, PermissionError, Violation
 from tenantry.kernel.action import Note, current_actor
-from tenantry.kernel.clock import Clock, uuid7
 from tenantry.kernel.transaction import Transaction
-from tenantry.passwords.policy import PasswordPolicy, violations
-from tenantry.passwords.ports import PasswordHasher
 from tenantry.record import require_well_formed
 from tenantry.users import access, rules
 from tenantry.users.access import Scope
 from tenantry.users.actions import ImportResult, ImportRow, ImportUsersAction
 from tenantry.users.model import UserCreator
 from tenantry.users.names import fold
-from tenantry.users.ports import Companions
 from tenantry.users.repository import UserRepository
 
 CREATED, UNCHANGED, REFUSED = "created", "unchanged", "refused"
@@ -58,21 +54,9 @@ class _Candidate:
 class UserImporter:
     """Handles imports, by the rules that creating one user has."""
 
-    def __init__(
-        self,
-        *,
-        user_repository: UserRepository,
-        hasher: PasswordHasher,
-        password_policy: PasswordPolicy,
-        clock: Clock,
-        companions: Sequence[Companions] = (),
-    ) -> None:
-        self._companions = companions
+    def __init__(self, user_repository: UserRepository) -> None:
         self._users = user_repository
         self._database = user_repository.database
-        self._hasher = hasher
-        self._policy = password_policy
-        self._clock = clock
 
     async def import_users(self, action: ImportUsersAction) -> ImportResult:
         """Add the rows that can be added, all in one transaction, and say what became of each."""
@@ -85,7 +69,7 @@ class UserImporter:
             return ImportResult([candidate.answer() for candidate in candidates])
         for candidate in candidates:
             if candidate.outcome == CREATED and candidate.creator.password is not None:
-                password_hash = await self._hasher.hash(candidate.creator.password)
+                password_hash = await self._users.hash_password(candidate.creator.password)
                 candidate.columns["password_hash"] = password_hash
         async with self._database.transaction() as tx:
             await self._users.expect_growth(tx)
@@ -104,12 +88,11 @@ class UserImporter:
         return ImportResult([candidate.answer() for candidate in candidates])
 
     async def _welcome(self, tx: Transaction, added: Sequence[tuple[UUID, _Candidate]]) -> None:
-        if not self._companions or not added:
+        if not added:
             return
         users = await self._users.find_many(tx, [user_id for user_id, _ in added])
         newcomers = [(users[user_id], candidate.creator) for user_id, candidate in added]
-        for companion in self._companions:
-            await companion.welcome(tx, newcomers)
+        await self._users.welcome(tx, newcomers)
 
     def _judged(self, row: int, creator: UserCreator) -> _Candidate:
         candidate = _Candidate(row, creator, {})
@@ -119,15 +102,12 @@ class UserImporter:
             fault = error.violations[0]
             candidate.refuse(fault.field, fault.code, fault.message)
             return candidate
-        if creator.group_ids:
-            message = "cannot be imported; add members to the groups afterwards"
-            candidate.refuse("group_ids", "not_here", message)
         if creator.password is not None:
             context = creator.username, creator.email, creator.domain_name
-            for fault in violations(creator.password, self._policy, context, "password"):
+            for fault in self._users.password_violations(creator.password, context):
                 candidate.refuse(fault.field, fault.code, fault.message)
         if creator.password_hash is not None:
-            if not self._hasher.recognises(creator.password_hash):
+            if not self._users.recognises(creator.password_hash):
                 message = "is of no known kind, or too costly to verify"
                 candidate.refuse("password_hash", "unknown_hash", message)
             candidate.columns["password_hash"] = creator.password_hash
@@ -156,6 +136,12 @@ class UserImporter:
             else:
                 seen_names.add(name)
                 seen_emails |= {email} if email is not None else set()
+        await self._ask_companions(tx, [c for c in fit if c.outcome == CREATED])
+
+    async def _ask_companions(self, tx: Transaction, fit: Sequence[_Candidate]) -> None:
+        wanted = [(candidate.columns["tenant_id"], candidate.creator) for candidate in fit]
+        for place, fault in (await self._users.objections(tx, wanted)).items():
+            fit[place].refuse(fault.field, fault.code, fault.message)
 
     async def _place(self, tx: Transaction, fit: Sequence[_Candidate]) -> None:
         actor = current_actor()
@@ -181,21 +167,12 @@ class UserImporter:
     async def _insert(
         self, tx: Transaction, candidates: Sequence[_Candidate]
     ) -> list[tuple[UUID, _Candidate]]:
-        now = self._clock.now()
-        rows: dict[UUID, _Candidate] = {}
-        for candidate in candidates:
-            if candidate.outcome == CREATED:
-                user_id = uuid7(now)
-                changed = now if candidate.columns.get("password_hash") else None
-                candidate.columns |= {
-                    "id": user_id,
-                    "created_at": now,
-                    "modified_at": now,
-                    "password_changed_at": changed,
-                }
-                rows[user_id] = candidate
-        added = await self._users.insert_many(tx, [c.columns for c in rows.values()])
-        for user_id, candidate in rows.items():
-            if user_id not in added:
+        rows = [candidate for candidate in candidates if candidate.outcome == CREATED]
+        ids = await self._users.insert_many(tx, [candidate.columns for candidate in rows])
+        added = []
+        for user_id, candidate in zip(ids, rows, strict=True):
+            if user_id is None:
                 candidate.refuse("username", "taken", "was taken by somebody else just now")
-        return [(user_id, rows[user_id]) for user_id in rows if user_id in added]
+            else:
+                added.append((user_id, candidate))
+        return added

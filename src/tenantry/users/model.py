@@ -99,6 +99,9 @@ ContainerGids = Annotated[
     list[int], msgspec.Meta(description="Further group ids of processes in compute sessions.")
 ]
 IntegrationName = Annotated[str, msgspec.Meta(description="Name of the user in another system.")]
+MainAccessKey = Annotated[
+    str, msgspec.Meta(description="Access key of the user's own that becomes the main one.")
+]
 Password = Annotated[SecretText, msgspec.Meta(description="The password.")]
 PasswordHash = Annotated[
     SecretText, msgspec.Meta(description="A hash made elsewhere: bcrypt, scrypt, PBKDF2 or Argon2.")
@@ -156,6 +159,7 @@ class UserModifier(Modifier, frozen=True, kw_only=True):
     status: OptionalState[Status] = OptionalState.nop()
     role: OptionalState[Role] = OptionalState.nop()
     group_ids: OptionalState[GroupIds] = OptionalState.nop()
+    main_access_key: TriState[MainAccessKey] = TriState.nop()
     allowed_client_ip: TriState[AddressRules] = TriState.nop()
     totp_activated: OptionalState[TotpActivated] = OptionalState.nop()
     resource_policy: OptionalState[ResourcePolicy] = OptionalState.nop()

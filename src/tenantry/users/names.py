@@ -17,7 +17,7 @@ _RESERVED = frozenset(
     "tenantry_app".split()
 )
 _QUOTES = frozenset("'\"`\u00b4\\")
-_SEPARATORS = frozenset(":#/")
+_SEPARATORS = ":#/"
 _INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u17b4\u17b5\u034f")
 
 
@@ -55,10 +55,7 @@ def username(text: str) -> str:
     if not name:
         raise Unfit("empty", "must not be empty")
     cap(name, MAX_NAME_BYTES)
-    for character in name:
-        _refuse_character(character)
-    if unicodedata.category(name[0]).startswith("M"):
-        raise Unfit("invalid_character", "must not begin with a combining mark")
+    require_plain(name, _SEPARATORS)
     if name[0] == "@" or name[-1] == "@":
         raise Unfit("invalid_character", "must not begin or end with @")
     key = fold(name)
@@ -69,7 +66,15 @@ def username(text: str) -> str:
     return name
 
 
-def _refuse_character(character: str) -> None:
+def require_plain(name: str, separators: str) -> None:
+    """Refuse a name that cannot be seen as it is, or that holds spaces, quotes or separators."""
+    for character in name:
+        _require_plain_character(character, separators)
+    if unicodedata.category(name[0]).startswith("M"):
+        raise Unfit("invalid_character", "must not begin with a combining mark")
+
+
+def _require_plain_character(character: str, separators: str) -> None:
     category = unicodedata.category(character)
     variation = "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
     if category[0] == "C" or variation or character in _INVISIBLE_LETTERS:
@@ -78,8 +83,8 @@ def _refuse_character(character: str) -> None:
         raise Unfit("invalid_character", "must not hold spaces")
     if character in _QUOTES or category in ("Pi", "Pf"):
         raise Unfit("invalid_character", "must not hold quotes or backslashes")
-    if character in _SEPARATORS:
-        raise Unfit("invalid_character", "must not hold : # or /")
+    if character in separators:
+        raise Unfit("invalid_character", f"must not hold any of {' '.join(separators)}")
     if category == "So":
         raise Unfit("invalid_character", "must not hold pictures")
 

@@ -6,6 +6,7 @@ from tenantry.kernel.monitor import ActionMonitor
 from tenantry.kernel.processor import Runner
 from tenantry.users.access import BuiltInRoleGuard
 from tenantry.users.actions import (
+    AdminMonthStatsAction,
     CreateUserAction,
     DeleteUserAction,
     FindUserAction,
@@ -17,6 +18,7 @@ from tenantry.users.actions import (
     PurgeUserAction,
     RestoreUserAction,
     SearchUsersAction,
+    UserMonthStatsAction,
 )
 from tenantry.users.service import UserService
 
@@ -42,4 +44,6 @@ class UserProcessors:
         self.restore_user = run(RestoreUserAction, user_service.restore_user)
         self.purge_user = run(PurgeUserAction, user_service.purger.purge_user)
         self.preview_purge = run(PreviewPurgeAction, user_service.purger.preview)
+        self.user_month_stats = run(UserMonthStatsAction, user_service.user_month_stats)
+        self.admin_month_stats = run(AdminMonthStatsAction, user_service.admin_month_stats)
         self.import_users = run(ImportUsersAction, user_service.importer.import_users)

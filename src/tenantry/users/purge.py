@@ -17,12 +17,13 @@ from tenantry.jobs.failpoints import failpoint
 from tenantry.jobs.model import JobState
 from tenantry.jobs.worker import Progress, Receipt
 from tenantry.kernel.action import Actor, ActorKind, Note, current_actor
-from tenantry.kernel.clock import Clock
+from tenantry.kernel.modifier import OptionalState
 from tenantry.kernel.transaction import Transaction
 from tenantry.users import access
 from tenantry.users.access import Scope
 from tenantry.users.actions import PreviewPurgeAction, PurgeResult, PurgeUserAction
 from tenantry.users.admin_repository import AdminUserRepository
+from tenantry.users.leftovers import Leftovers
 from tenantry.users.model import UserData, UserKey, UserRole
 from tenantry.users.names import login_key
 from tenantry.users.purging import Outcome, PurgeOrder, PurgeReceipt, UserInfoContext
@@ -39,12 +40,12 @@ class UserPurger:
         *,
         user_repository: UserRepository,
         admin_user_repository: AdminUserRepository,
-        clock: Clock,
+        leftovers: Leftovers,
     ) -> None:
         self._users = user_repository
         self._admin = admin_user_repository
         self._database = user_repository.database
-        self._clock = clock
+        self._leftovers = leftovers
         self.worker = admin_user_repository.worker(self.perform)
 
     async def preview(self, action: PreviewPurgeAction) -> PurgeResult:
@@ -53,7 +54,7 @@ class UserPurger:
             user = await self._users.get(tx, action.key(), Scope.of(current_actor()))
             order = await self._order(tx, user, action)
             plan = await self._admin.plan(tx, order)
-        return PurgeResult(_receipt(user.id, user.username, plan, None))
+        return PurgeResult(_receipt(user.id, user.username, plan))
 
     async def purge_user(self, action: PurgeUserAction) -> PurgeResult:
         """Begin the purge and work on it until it is done.
@@ -66,11 +67,11 @@ class UserPurger:
             order = await self._order(tx, user, action)
             plan = await self._admin.plan(tx, order)
             payload = {"order": msgspec.to_builtins(order), "plan": plan}
-            job_id = await self._admin.begin(tx, order, payload, self._clock.now())
+            job_id = await self._admin.begin(tx, order, payload)
             changes = {"status": (user.status.value, "purging")}
             tx.note(Note(user.username, user.id, user.tenant_id, changes))
         failpoint("purge.marked")
-        await self.worker.run_next(job_id)
+        await self._admin.work_on(job_id, self.perform)
         async with self._database.autocommit() as tx:
             job = await self._admin.job(tx, job_id)
         if job is not None and job.state is JobState.DONE:
@@ -92,8 +93,17 @@ class UserPurger:
                 await progress.note(step.name, outcome)
                 failpoint(f"purge.noted.{step.name}")
         steps = {step.name: progress.done[step.name] for step in self._admin.steps}
+        async with self._database.autocommit() as tx:
+            outside = await self._admin.outside(tx, order.user_id)
+        verified = await self._leftovers.clear(outside)
+        failpoint("purge.verified")
         # What stays in the outbox names nobody either.
-        done = _receipt(order.user_id, f"purged-{order.user_id}", steps, progress.job.id)
+        done = msgspec.structs.replace(
+            _receipt(order.user_id, f"purged-{order.user_id}", steps),
+            verified=verified,
+            done=True,
+            job_id=progress.job.id,
+        )
         receipt: Receipt = msgspec.to_builtins(done)
         async with self._database.transaction() as tx:
             if await progress.complete(tx, receipt):
@@ -109,13 +119,15 @@ class UserPurger:
         await self._require_administrator_left(tx, user)
         context = action.user_info_ctx
         if context is not None:
-            await self._require_agreement(tx, context)
+            await self._require_agreement(tx, context, Scope.of(actor))
         return PurgeOrder(
             user_id=user.id,
             tenant_id=user.tenant_id,
             receiver_id=_receiver(actor, user, context),
-            purge_shared_vfolders=action.purge_shared_vfolders,
-            delegate_endpoint_ownership=action.delegate_endpoint_ownership,
+            purge_shared_vfolders=_said(action.purge_shared_vfolders, "purge_shared_vfolders"),
+            delegate_endpoint_ownership=_said(
+                action.delegate_endpoint_ownership, "delegate_endpoint_ownership"
+            ),
         )
 
     async def _require_administrator_left(self, tx: Transaction, user: UserData) -> None:
@@ -125,9 +137,11 @@ class UserPurger:
         if not await self._users.has_others(tx, user.role, user.id, user.tenant_id):
             raise LastAdministrator(f"{user.username} is the last active {user.role}.")
 
-    async def _require_agreement(self, tx: Transaction, context: UserInfoContext) -> None:
+    async def _require_agreement(
+        self, tx: Transaction, context: UserInfoContext, scope: Scope
+    ) -> None:
         """Id, email and key must be one user's; who is confused must not purge."""
-        named = await self._users.find(tx, UserKey("id", str(context.uuid)), Scope())
+        named = await self._users.find(tx, UserKey("id", str(context.uuid)), scope)
         if named is None:
             field = "uuid"
         elif named.email is None or login_key(context.email) != login_key(named.email):
@@ -147,12 +161,14 @@ def _receiver(actor: Actor, user: UserData, context: UserInfoContext | None) -> 
     return actor.id if actor.kind is ActorKind.USER else None
 
 
-def _receipt(user_id: UUID, username: str, steps: Outcome, job_id: UUID | None) -> PurgeReceipt:
-    return PurgeReceipt(
-        user_id=user_id,
-        username=username,
-        steps=steps,
-        kept=KEPT,
-        done=job_id is not None,
-        job_id=job_id,
-    )
+def _said(option: object, field: str) -> bool:
+    """Whether an option was switched on; not said is off."""
+    value = option.optional_value() if isinstance(option, OptionalState) else option
+    if not isinstance(option, OptionalState) or not isinstance(value, bool | None):
+        message = "must be an OptionalState of true or false"
+        raise UserModificationBadRequest.of(field, "wrong_type", message)
+    return bool(value)
+
+
+def _receipt(user_id: UUID, username: str, steps: Outcome) -> PurgeReceipt:
+    return PurgeReceipt(user_id=user_id, username=username, steps=steps, kept=KEPT, done=False)

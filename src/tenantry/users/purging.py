@@ -17,7 +17,8 @@ class UserInfoContext(Record, frozen=True, kw_only=True):
 
     uuid: UUID
     email: str
-    main_access_key: str
+    main_access_key: str | None
+    """None for a user without any key."""
 
 
 class PurgeOrder(Record, frozen=True, kw_only=True):
@@ -40,8 +41,17 @@ class PurgeReceipt(Record, frozen=True, kw_only=True):
     username: str
     steps: dict[str, Any]  # Any: as above
     kept: list[str]
+    verified: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies it; Any: as above
+    """What was looked for outside at the end and is not there any more."""
     done: bool
     job_id: UUID | None = None
+
+
+class Outside(Record, frozen=True):
+    """What a user had outside the database: folders by host, compute sessions by agent."""
+
+    folders: dict[str, list[UUID]] = {}  # noqa: RUF012 - msgspec copies it
+    sessions: dict[str, list[UUID]] = {}  # noqa: RUF012 - as above
 
 
 class PurgeStep(Protocol):
@@ -56,6 +66,9 @@ class PurgeStep(Protocol):
 
     async def perform(self, order: PurgeOrder) -> Outcome:
         """Do it, outside any transaction; what is done already is left alone."""
+
+    async def outside(self, tx: Transaction, user_id: UUID) -> Outside:
+        """What the user had outside the database that this step is about."""
 
     async def forget(self, tx: Transaction, user_id: UUID) -> None:
         """Remove the rows that are left; part of the purge's last transaction."""

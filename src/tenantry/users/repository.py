@@ -1,4 +1,4 @@
-"""Reads and writes users. Never begins or commits; that is the service's."""
+"""Reads and writes users, with what belongs to them elsewhere. Never begins or commits."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -13,13 +13,29 @@ from tenantry.errors import (
     UserCreationBadRequest,
     UserModificationBadRequest,
     UserNotFound,
+    Violation,
 )
+from tenantry.kernel.clock import Clock, uuid7
+from tenantry.kernel.page import Page, seal, unseal
 from tenantry.kernel.transaction import ConstraintViolation, Database, Row, Transaction
+from tenantry.passwords.policy import PasswordPolicy, violations
+from tenantry.passwords.ports import PasswordHasher
 from tenantry.users import queries
 from tenantry.users.access import Scope
-from tenantry.users.model import UserData, UserFilter, UserKey, UserOrder, UserRole, UserStatus
+from tenantry.users.model import (
+    UserCreator,
+    UserData,
+    UserFilter,
+    UserKey,
+    UserModifier,
+    UserOrder,
+    UserRole,
+    UserStatus,
+)
 from tenantry.users.names import email_key, fold, login_key, search_text
+from tenantry.users.ports import Companions, SampleStore
 from tenantry.users.principal import Principal
+from tenantry.users.statistics import MonthStatistics, MonthStatsResult
 
 _CONFLICTS = {"users_username_key": "username", "users_email_key": "email"}
 EVERYBODY = Scope()
@@ -27,10 +43,30 @@ _PLAIN = [n for n in UserData.__struct_fields__ if n not in ("attributes", "role
 
 
 class UserRepository:
-    """The users table. ``scope`` says whom the asker can see; others do not exist."""
+    """The users table. ``scope`` says whom the asker can see; others do not exist.
 
-    def __init__(self, database: Database) -> None:
+    It brings along what storing a user takes: the time, hashes of passwords, and the companions,
+    so that a service can be put together from repositories alone.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        cursor_key: bytes,
+        hasher: PasswordHasher,
+        password_policy: PasswordPolicy,
+        month_statistics: MonthStatistics,
+        companions: Sequence[Companions],
+    ) -> None:
         self._database = database
+        self._clock = clock
+        self._cursor_key = cursor_key
+        self._hasher = hasher
+        self._password_policy = password_policy
+        self._month_statistics = month_statistics
+        self._companions = companions
 
     @property
     def database(self) -> Database:
@@ -68,40 +104,60 @@ class UserRepository:
         wanted: UserFilter,
         order: UserOrder,
         limit: int,
-        after: tuple[str, str] | None,
-    ) -> list[tuple[UserData, tuple[str, str]]]:
-        """Users in order, each with its position for a cursor."""
-        statement, arguments = queries.page_statement(scope, wanted, order, limit, after)
+        cursor: str | None,
+    ) -> Page[UserData]:
+        """Users in order; InvalidInput for a cursor of another question."""
+        question = [repr(scope), wanted, order]
+        after: tuple[str, str] | None = None
+        if cursor is not None:
+            value, user_id = unseal(self._cursor_key, question, cursor)
+            after = value, user_id
+        statement, arguments = queries.page_statement(scope, wanted, order, limit + 1, after)
         rows = await tx.fetch(statement, *arguments)
-        column = queries.order_column(order)
-        return [(user_of(row), _position(row, column)) for row in rows]
+        items = [user_of(row) for row in rows[:limit]]
+        if len(rows) <= limit:
+            return Page(items)
+        position = _position(rows[limit - 1], queries.order_column(order))
+        return Page(items, seal(self._cursor_key, question, position))
 
     async def find_tenant(self, tx: Transaction, name: str, scope: Scope) -> UUID | None:
         """The id of the tenant of this name; None where there is none in sight."""
         found: UUID | None = await tx.fetchval(queries.FIND_TENANT, fold(name))
         return found if scope.tenant_id in (None, found) else None
 
-    async def insert(self, tx: Transaction, columns: dict[str, Any]) -> None:
+    async def insert(self, tx: Transaction, columns: dict[str, Any]) -> UUID:
         """Add a user with these columns; UserConflict names what is taken."""
-        values = {**dict.fromkeys(queries.COLUMNS), **columns, **derived(columns)}
+        values = self._new_row(columns)
         try:
             await tx.execute(queries.INSERT, *(values[name] for name in queries.COLUMNS))
         except ConstraintViolation as violation:
             raise _meaning(violation, UserCreationBadRequest) from violation
+        user_id: UUID = values["id"]
+        return user_id
 
     async def expect_growth(self, tx: Transaction) -> None:
         """Have the statements of this transaction planned for the table as it is now."""
         await tx.fetchval(queries.FRESH_PLANS)
 
-    async def insert_many(self, tx: Transaction, rows: Sequence[dict[str, Any]]) -> set[UUID]:
-        """Add users, leaving out those that are in conflict; the ids of those added."""
+    async def insert_many(
+        self, tx: Transaction, rows: Sequence[dict[str, Any]]
+    ) -> list[UUID | None]:
+        """Add users; the id of each in the order given, None for one that is in conflict."""
         full = [
-            {**dict.fromkeys(queries.COLUMNS), **row, **derived(row)}
-            | {"attributes": msgspec.Raw(row["attributes"].encode())}
+            self._new_row(row) | {"attributes": msgspec.Raw(row["attributes"].encode())}
             for row in rows
         ]
         encoded = msgspec.json.encode(full).decode()
-        return {row["id"] for row in await tx.fetch(queries.INSERT_MANY, encoded)}
+        added = {row["id"] for row in await tx.fetch(queries.INSERT_MANY, encoded)}
+        return [row["id"] if row["id"] in added else None for row in full]
+
+    def _new_row(self, columns: dict[str, Any]) -> dict[str, Any]:
+        """All columns of a new user, with an id and today's times."""
+        now = self._clock.now()
+        changed = now if columns.get("password_hash") else None
+        made = {"id": uuid7(now), "created_at": now, "modified_at": now}
+        made["password_changed_at"] = changed
+        return {**dict.fromkeys(queries.COLUMNS), **columns, **derived(columns), **made}
 
     async def taken(
         self, tx: Transaction, username_keys: list[str], email_keys: list[str]
@@ -117,12 +173,65 @@ class UserRepository:
         self, tx: Transaction, user_id: UUID, columns: dict[str, Any], *, end_sessions: bool
     ) -> None:
         """Change columns and raise the version; UserConflict names what is taken."""
-        values = {**columns, **derived(columns)}
+        values = {**columns, **derived(columns), **self._times(columns)}
         statement = queries.update_statement(values, end_sessions=end_sessions)
         try:
             await tx.execute(statement, user_id, *values.values())
         except ConstraintViolation as violation:
             raise _meaning(violation, UserModificationBadRequest) from violation
+
+    def _times(self, columns: dict[str, Any]) -> dict[str, datetime | None]:
+        """The times that go with a change of these columns."""
+        now = self._clock.now()
+        times: dict[str, datetime | None] = {"modified_at": now}
+        if "status" in columns:
+            times["deleted_at"] = now if columns["status"] == UserStatus.DELETED else None
+        if "password_hash" in columns:
+            times["password_changed_at"] = now
+        return times
+
+    async def objections(
+        self, tx: Transaction, wanted: Sequence[tuple[UUID, UserCreator]]
+    ) -> dict[int, Violation]:
+        """What the companions have against making these users in these tenants, by place."""
+        found: dict[int, Violation] = {}
+        for companion in self._companions:
+            found = {**await companion.objections(tx, wanted), **found}
+        return found
+
+    async def welcome(
+        self, tx: Transaction, newcomers: Sequence[tuple[UserData, UserCreator]]
+    ) -> None:
+        """Make what belongs to users who have just been added."""
+        for companion in self._companions:
+            await companion.welcome(tx, newcomers)
+
+    async def follow(
+        self, tx: Transaction, before: UserData, after: UserData, modifier: UserModifier
+    ) -> None:
+        """Change what belongs to a user who has just been changed."""
+        for companion in self._companions:
+            await companion.follow(tx, before, after, modifier)
+
+    def password_violations(
+        self, password: object, context: tuple[str | None, ...]
+    ) -> list[Violation]:
+        """What is wrong with a password; ``context`` are the username, email and tenant."""
+        return violations(password, self._password_policy, context, "password")
+
+    async def hash_password(self, password: str) -> str:
+        """What is stored of a password; Overloaded when too many hashes wait already."""
+        return await self._hasher.hash(password)
+
+    def recognises(self, password_hash: str) -> bool:
+        """Whether a hash made elsewhere can be verified here, at a bearable cost."""
+        return self._hasher.recognises(password_hash)
+
+    async def month_stats(
+        self, tx: Transaction, scope: Scope, samples: SampleStore
+    ) -> MonthStatsResult:
+        """What the compute sessions of whoever is in this scope came to in thirty days."""
+        return await self._month_statistics.month(tx, scope, samples)
 
     async def lock_administrators(
         self, tx: Transaction, role: UserRole, tenant_id: UUID | None
@@ -197,9 +306,9 @@ def _found_by(key: UserKey, scope: Scope) -> tuple[object, UUID | None, UUID | N
     return forms[key.by](key.value), scope.tenant_id, scope.user_id
 
 
-def _position(row: Row, column: str) -> tuple[str, str]:
+def _position(row: Row, column: str) -> list[str]:
     value = row[column]
-    return (value.isoformat() if isinstance(value, datetime) else value), str(row["id"])
+    return [value.isoformat() if isinstance(value, datetime) else value, str(row["id"])]
 
 
 def _meaning(violation: ConstraintViolation, bad_request: type[InvalidInput]) -> Exception:

@@ -2,6 +2,7 @@
 
 from tenantry.kernel.route import Route
 from tenantry.users.actions import (
+    AdminMonthStatsAction,
     CreateUserAction,
     DeleteUserAction,
     FindUserAction,
@@ -13,6 +14,7 @@ from tenantry.users.actions import (
     PurgeUserAction,
     RestoreUserAction,
     SearchUsersAction,
+    UserMonthStatsAction,
 )
 
 _BY_NAME = {"email": None}
@@ -37,4 +39,7 @@ ROUTES = (
     Route("POST", "/users/{user}/restore", RestoreUserAction, "user restore", preset=_BY_NAME),
     Route("POST", "/users/{user}/purge", PurgeUserAction, preset=_PURGED),
     Route("POST", "/users/{user}/purge/preview", PreviewPurgeAction, preset=_PURGED),
+    # The commands draw, and are thus written by hand.
+    Route("GET", "/usage", AdminMonthStatsAction),
+    Route("GET", "/usage/users/{user_id}", UserMonthStatsAction),
 )

@@ -138,10 +138,14 @@ _CHECKS: dict[str, Callable[[Any], object]] = {  # Any: a check looks at the typ
     "container_main_gid": _container_id,
     "container_gids": _container_ids,
     "group_ids": _group_ids,
+    "main_access_key": lambda v: _text(v, 64),
 }
+_CREATED = tuple(name for name in _CHECKS if name in UserCreator.__struct_fields__)
+COMPANIONS_FIELDS = frozenset({"group_ids", "main_access_key"})
+"""Fields that the companions store."""
 NULLABLE = frozenset(
     "email full_name description department phone allowed_client_ip container_uid "
-    "container_main_gid container_gids integration_name group_ids".split()
+    "container_main_gid container_gids integration_name group_ids main_access_key".split()
 )
 
 
@@ -167,7 +171,7 @@ def created_columns(creator: UserCreator) -> Columns:
 
     ``domain_name`` stays among them for the service to resolve; groups are the companions' work.
     """
-    said = {name: getattr(creator, name) for name in _CHECKS}
+    said = {name: getattr(creator, name) for name in _CREATED}
     if said["status"] is None:
         inactive = said["is_active"] is False
         said["status"] = UserStatus.INACTIVE if inactive else UserStatus.ACTIVE
@@ -191,7 +195,10 @@ def created_columns(creator: UserCreator) -> Columns:
 
 
 def changed_columns(modifier: UserModifier) -> Columns:
-    """The columns to change, but for the password; UserModificationBadRequest names all faults."""
+    """The columns to change, but for the password; UserModificationBadRequest names all faults.
+
+    What the companions change is checked here, too, as far as it goes without them.
+    """
     _require_states(modifier)
     said = modifier.changes()
     if not said:
@@ -203,7 +210,8 @@ def changed_columns(modifier: UserModifier) -> Columns:
         violations.append(Violation("password", "missing", "must not be null"))
     if violations:
         raise UserModificationBadRequest(violations)
-    columns.pop("group_ids", None)
+    for name in COMPANIONS_FIELDS:
+        columns.pop(name, None)
     active = columns.pop("is_active", None)
     if active is not None and "status" not in columns:
         columns["status"] = UserStatus.ACTIVE.value if active else UserStatus.INACTIVE.value

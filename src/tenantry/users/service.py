@@ -1,7 +1,5 @@
 """The order of things when users are created, read, changed, deleted and restored."""
 
-from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -9,21 +7,21 @@ import msgspec
 
 from tenantry.errors import (
     LastAdministrator,
+    PasswordRejected,
     StateConflict,
     UserCreationBadRequest,
     UserModificationBadRequest,
     VersionConflict,
 )
 from tenantry.kernel.action import Note, current_actor, current_origin
-from tenantry.kernel.clock import Clock, uuid7
-from tenantry.kernel.page import Page, seal, unseal
+from tenantry.kernel.modifier import OptionalState
+from tenantry.kernel.page import Page
 from tenantry.kernel.transaction import Transaction
-from tenantry.passwords.policy import PasswordPolicy, require_acceptable
-from tenantry.passwords.ports import PasswordHasher
 from tenantry.record import require_well_formed
 from tenantry.users import access, addresses, rules
 from tenantry.users.access import Scope
 from tenantry.users.actions import (
+    AdminMonthStatsAction,
     CreateUserAction,
     DeleteUserAction,
     FindUserAction,
@@ -33,26 +31,28 @@ from tenantry.users.actions import (
     ModifyUserAction,
     RestoreUserAction,
     SearchUsersAction,
+    UserMonthStatsAction,
     UserResult,
 )
 from tenantry.users.admin_repository import AdminUserRepository
 from tenantry.users.imports import UserImporter
+from tenantry.users.leftovers import Leftovers
 from tenantry.users.model import (
     UserCreator,
     UserData,
     UserFilter,
     UserKey,
-    UserOrder,
+    UserModifier,
     UserRole,
     UserStatus,
 )
-from tenantry.users.ports import Companions
+from tenantry.users.ports import FolderStore, SampleStore, SessionHost
 from tenantry.users.purge import UserPurger
 from tenantry.users.repository import UserRepository
+from tenantry.users.statistics import MonthStatsResult
 
 ADMIN_REQUESTED = "admin-requested"
 _ENDS_SESSIONS = frozenset({"password_hash", "status", "role", "tenant_id"})
-_COMPANIONS_FIELDS = frozenset({"group_ids"})
 _NAMES = ("username", "email", "full_name")
 
 
@@ -62,42 +62,28 @@ class UserService:
     def __init__(
         self,
         *,
+        storage_manager: FolderStore,
+        valkey_stat_client: SampleStore,
+        agent_registry: SessionHost,
         user_repository: UserRepository,
         admin_user_repository: AdminUserRepository,
-        hasher: PasswordHasher,
-        password_policy: PasswordPolicy,
-        clock: Clock,
-        cursor_key: bytes,
-        companions: Sequence[Companions] = (),
     ) -> None:
         self._users = user_repository
-        self._admin_users = admin_user_repository
         self._database = user_repository.database
-        self._hasher = hasher
-        self._password_policy = password_policy
-        self._clock = clock
-        self._cursor_key = cursor_key
-        self._companions = companions
-
-    @cached_property
-    def importer(self) -> UserImporter:
-        """What handles imports, with the same parts."""
-        return UserImporter(
-            user_repository=self._users,
-            hasher=self._hasher,
-            password_policy=self._password_policy,
-            clock=self._clock,
-            companions=self._companions,
+        self._samples = valkey_stat_client
+        self.importer = UserImporter(user_repository)
+        """What handles imports."""
+        leftovers = Leftovers(
+            storage_manager=storage_manager,
+            agent_registry=agent_registry,
+            valkey_stat_client=valkey_stat_client,
         )
-
-    @cached_property
-    def purger(self) -> UserPurger:
-        """What handles purges, with the same parts."""
-        return UserPurger(
-            user_repository=self._users,
-            admin_user_repository=self._admin_users,
-            clock=self._clock,
+        self.purger = UserPurger(
+            user_repository=user_repository,
+            admin_user_repository=admin_user_repository,
+            leftovers=leftovers,
         )
+        """What handles purges."""
 
     async def create_user(self, action: CreateUserAction) -> UserResult:
         """Add a user; UserConflict names what is taken, UserCreationBadRequest what is wrong."""
@@ -113,25 +99,11 @@ class UserService:
                 message = f"there is no tenant {domain_name!r}"
                 raise UserCreationBadRequest.of("domain_name", "unknown", message)
             access.require_may_create(actor, columns["role"], tenant_id)
-            now = self._clock.now()
-            user_id = uuid7(now)
-            await self._users.insert(
-                tx,
-                columns
-                | {
-                    "id": user_id,
-                    "tenant_id": tenant_id,
-                    "password_hash": password_hash,
-                    "password_changed_at": now if password_hash else None,
-                    "created_at": now,
-                    "modified_at": now,
-                },
-            )
+            hashed = {"tenant_id": tenant_id, "password_hash": password_hash}
+            user_id = await self._users.insert(tx, columns | hashed)
             user = await self._users.get(tx, UserKey("id", str(user_id)), Scope())
-            for companion in self._companions:
-                await companion.welcome(tx, [(user, creator)])
-            if self._companions:
-                user = await self._users.get(tx, UserKey("id", str(user_id)), Scope())
+            await self._users.welcome(tx, [(user, creator)])
+            user = await self._users.get(tx, UserKey("id", str(user_id)), Scope())
             tx.note(_note(user, {"status": (None, user.status), "role": (None, user.role)}))
         return UserResult(user)
 
@@ -148,13 +120,13 @@ class UserService:
     async def list_users(self, action: ListUsersAction) -> Page[UserData]:
         """A page of all users that the actor can see."""
         require_well_formed(action)
-        return await self._page(UserFilter(), action.order, action.limit, action.cursor)
+        return await self._page(UserFilter(), action)
 
     async def search_users(self, action: SearchUsersAction) -> Page[UserData]:
         """A page of the users that fit, out of all that the actor can see."""
         require_well_formed(action)
         rules.require_searchable(action.filter)
-        return await self._page(action.filter, action.order, action.limit, action.cursor)
+        return await self._page(action.filter, action)
 
     async def modify_user(self, action: ModifyUserAction) -> UserResult:
         """Change a user; what would end the last administrator is refused with a conflict."""
@@ -172,14 +144,15 @@ class UserService:
             if "domain_name" in columns:
                 columns["tenant_id"] = await self._new_tenant(tx, columns["domain_name"], scope)
             changes = _differing(user, columns)
-            elsewhere = action.modifier.changes().keys() & _COMPANIONS_FIELDS
+            elsewhere = action.modifier.changes().keys() & rules.COMPANIONS_FIELDS
             access.require_may_change(actor, user, _asked(changes) | dict.fromkeys(elsewhere))
             self._require_possible(user, changes, force=action.force)
             if changes:
                 await self._change(tx, user, changes)
             changed = await self._users.get(tx, UserKey("id", str(user.id)), Scope())
-            for companion in self._companions:
-                await companion.follow(tx, user, changed, action.modifier)
+            await self._users.follow(tx, user, changed, action.modifier)
+            if elsewhere:
+                changed = await self._users.get(tx, UserKey("id", str(user.id)), Scope())
             tx.note(_note(changed, _before_and_after(user, changed, changes)))
         return UserResult(changed)
 
@@ -190,6 +163,20 @@ class UserService:
     async def restore_user(self, action: RestoreUserAction) -> UserResult:
         """Make a deleted user active again; StateConflict for one that is not deleted."""
         return await self._set_deleted(action.key(), UserStatus.ACTIVE)
+
+    async def user_month_stats(self, action: UserMonthStatsAction) -> MonthStatsResult:
+        """A user's figures; UserNotFound also for one that the actor cannot see."""
+        require_well_formed(action)
+        scope = Scope.of(current_actor())
+        async with self._database.autocommit() as tx:
+            user = await self._users.get(tx, UserKey.of(user=action.user_id), scope)
+            return await self._users.month_stats(tx, Scope(scope.tenant_id, user.id), self._samples)
+
+    async def admin_month_stats(self, action: AdminMonthStatsAction) -> MonthStatsResult:
+        """The figures of the actor's tenant, or of everybody."""
+        scope = Scope.of(current_actor())
+        async with self._database.autocommit() as tx:
+            return await self._users.month_stats(tx, scope, self._samples)
 
     async def _set_deleted(self, key: UserKey, status: UserStatus) -> UserResult:
         actor = current_actor()
@@ -202,20 +189,18 @@ class UserService:
             if changes:
                 await self._change(tx, user, changes)
             changed = await self._users.get(tx, UserKey("id", str(user.id)), Scope())
+            if changes:
+                modifier = UserModifier(status=OptionalState.update(status))
+                await self._users.follow(tx, user, changed, modifier)
             tx.note(_note(changed, _before_and_after(user, changed, changes)))
         return UserResult(changed)
 
     async def _change(self, tx: Transaction, user: UserData, changes: dict[str, Any]) -> None:
         await self._require_administrator_left(tx, user, changes)
-        now = self._clock.now()
-        columns = changes | {"modified_at": now}
+        columns = dict(changes)
         columns.pop("domain_name", None)
         if "status" in changes:
-            deleted = changes["status"] == UserStatus.DELETED
             columns["status_info"] = ADMIN_REQUESTED
-            columns["deleted_at"] = now if deleted else None
-        if "password_hash" in changes:
-            columns["password_changed_at"] = now
         if changes.keys() & set(_NAMES):
             columns |= {name: changes.get(name, getattr(user, name)) for name in _NAMES}
         ends = bool(changes.keys() & _ENDS_SESSIONS)
@@ -261,39 +246,36 @@ class UserService:
 
     async def _initial_hash(self, creator: UserCreator) -> str | None:
         if creator.password_hash is not None:
-            if not self._hasher.recognises(creator.password_hash):
+            if not self._users.recognises(creator.password_hash):
                 message = "is of no known kind, or too costly to verify"
                 raise UserCreationBadRequest.of("password_hash", "unknown_hash", message)
             return creator.password_hash
         if creator.password is None:
             return None
         context = creator.username, creator.email, creator.domain_name
-        require_acceptable(creator.password, self._password_policy, context, "password")
-        return await self._hasher.hash(creator.password)
+        return await self._accepted_hash(creator.password, context)
 
     async def _replaced_hash(self, action: ModifyUserAction, password: str, scope: Scope) -> str:
         async with self._database.autocommit() as tx:
             user = await self._users.get(tx, action.key(), scope)
         access.require_may_change(current_actor(), user, {"password": None})
         context = user.username, user.email, user.domain_name
-        require_acceptable(password, self._password_policy, context, "password")
-        return await self._hasher.hash(password)
+        return await self._accepted_hash(password, context)
+
+    async def _accepted_hash(self, password: str, context: tuple[str | None, ...]) -> str:
+        found = list(self._users.password_violations(password, context))
+        if found:
+            raise PasswordRejected(found)
+        return await self._users.hash_password(password)
 
     async def _page(
-        self, wanted: UserFilter, order: UserOrder, limit: int, cursor: str | None
+        self, wanted: UserFilter, action: ListUsersAction | SearchUsersAction
     ) -> Page[UserData]:
         scope = Scope.of(current_actor())
-        question = [repr(scope), wanted, order]
-        after: tuple[str, str] | None = None
-        if cursor is not None:
-            value, user_id = unseal(self._cursor_key, question, cursor)
-            after = value, user_id
         async with self._database.autocommit() as tx:
-            found = await self._users.page(tx, scope, wanted, order, limit + 1, after)
-        items = [user for user, _ in found[:limit]]
-        if len(found) <= limit:
-            return Page(items)
-        return Page(items, seal(self._cursor_key, question, list(found[limit - 1][1])))
+            return await self._users.page(
+                tx, scope, wanted, action.order, action.limit, action.cursor
+            )
 
 
 def _differing(user: UserData, columns: dict[str, Any]) -> dict[str, Any]:

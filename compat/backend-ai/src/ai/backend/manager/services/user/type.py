@@ -1,5 +1,6 @@
 """What the actions carry and answer."""
 
-from tenantry.users.model import UserCreator, UserData, UserModifier, UserRole, UserStatus
+from tenantry.users.model import UserCreator, UserData
+from tenantry.users.purging import UserInfoContext
 
-__all__ = ["UserCreator", "UserData", "UserModifier", "UserRole", "UserStatus"]
+__all__ = ["UserCreator", "UserData", "UserInfoContext"]

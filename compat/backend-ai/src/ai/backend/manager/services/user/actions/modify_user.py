@@ -1,6 +1,7 @@
 """Change what was said about a user, and nothing else."""
 
 from tenantry.users.actions import ModifyUserAction
+from tenantry.users.actions import UserResult as ModifyUserActionResult
 from tenantry.users.model import UserModifier
 
-__all__ = ["ModifyUserAction", "UserModifier"]
+__all__ = ["ModifyUserAction", "ModifyUserActionResult", "UserModifier"]
