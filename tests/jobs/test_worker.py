@@ -160,3 +160,13 @@ async def test_a_plain_user_sees_no_jobs(tenantry: App, john: UserData) -> None:
     anybody = Actor(ActorKind.ANONYMOUS, "anonymous")
     with acting_as(anybody), pytest.raises(Exception, match="session"):
         await tenantry.jobs.list_jobs.wait_for_complete(ListJobsAction())
+
+
+async def test_a_worker_leaves_jobs_of_other_kinds_to_others(tenantry: App) -> None:
+    await promise(tenantry)
+
+    async def handle(progress: Progress) -> Receipt:
+        return {}
+
+    assert not await tenantry.job_service.worker({"other": handle}).run_next()
+    assert await tenantry.job_service.worker({"test": handle}).run_next()

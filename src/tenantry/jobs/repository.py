@@ -1,13 +1,13 @@
 """The SQL of the outbox."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from tenantry.jobs.model import LEASE, MAX_ATTEMPTS, Job, JobState
+from tenantry.jobs.model import LEASE, Job, JobState
 from tenantry.kernel.transaction import Row, Statement, Transaction
 
 _COLUMNS = """
@@ -24,12 +24,12 @@ INSERT = Statement(
 )
 CLAIM = Statement(
     "jobs.claim",
-    "Take the next job that is due and nobody works on.",
+    "Take the next job of these kinds that is due and nobody works on.",
     f"""
     update jobs set lease_until = $2, attempts = attempts + 1
     where id = (
         select id from jobs
-        where state = 'pending' and run_at <= $1
+        where state = 'pending' and run_at <= $1 and kind = any($3::text[])
             and (lease_until is null or lease_until < $1)
         order by run_at limit 1 for update skip locked
     )
@@ -124,10 +124,12 @@ class JobRepository:
             INSERT, job.id, job.kind, job.tenant_id, job.subject_id, payload, job.run_at
         )
 
-    async def claim(self, tx: Transaction, now: datetime, job_id: UUID | None = None) -> Job | None:
-        """Take this job, or the next one that is due; nobody else gets it for a while."""
+    async def claim(
+        self, tx: Transaction, now: datetime, kinds: Sequence[str], job_id: UUID | None = None
+    ) -> Job | None:
+        """Take this job, or the next of these kinds that is due; for a while nobody else can."""
         if job_id is None:
-            row = await tx.fetchrow(CLAIM, now, now + LEASE)
+            row = await tx.fetchrow(CLAIM, now, now + LEASE, kinds)
         else:
             row = await tx.fetchrow(CLAIM_ONE, now, now + LEASE, job_id)
         return _job(row) if row else None
@@ -144,9 +146,11 @@ class JobRepository:
         """End it; False when it had ended already."""
         return await tx.execute(COMPLETE, job_id, _json(receipt), now) > 0
 
-    async def postpone(self, tx: Transaction, job_id: UUID, error: str, run_at: datetime) -> None:
-        """Try again then, unless it has failed too often."""
-        await tx.execute(POSTPONE, job_id, error, run_at, MAX_ATTEMPTS)
+    async def postpone(
+        self, tx: Transaction, job_id: UUID, error: str, run_at: datetime, most_attempts: int
+    ) -> None:
+        """Try again then, unless it has failed so often."""
+        await tx.execute(POSTPONE, job_id, error, run_at, most_attempts)
 
     async def retry(self, tx: Transaction, job_id: UUID, now: datetime) -> bool:
         """Make it due; False when it is done or never was."""

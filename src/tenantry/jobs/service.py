@@ -6,7 +6,7 @@ from uuid import UUID
 
 from tenantry.errors import JobNotFound, StateConflict
 from tenantry.jobs.actions import GetJobAction, JobResult, ListJobsAction, RetryJobAction
-from tenantry.jobs.model import Job, JobState
+from tenantry.jobs.model import MAX_ATTEMPTS, Job, JobState
 from tenantry.jobs.repository import JobRepository
 from tenantry.jobs.worker import Handler, Worker
 from tenantry.kernel.action import Actor, Note, current_actor
@@ -62,13 +62,14 @@ class JobService:
         await self._jobs.insert(tx, job)
         return job.id
 
-    def worker(self, handlers: Mapping[str, Handler]) -> Worker:
-        """What does the jobs of these kinds."""
+    def worker(self, handlers: Mapping[str, Handler], *, attempts: int = MAX_ATTEMPTS) -> Worker:
+        """What does the jobs of these kinds; one that failed so often is stuck."""
         return Worker(
             database=self._database,
             job_repository=self._jobs,
             clock=self._clock,
             handlers=handlers,
+            attempts=attempts,
         )
 
     async def find_open(self, tx: Transaction, kind: str, subject_id: UUID) -> Job | None:

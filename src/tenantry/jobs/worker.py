@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from uuid import UUID
 
 from tenantry.errors import TenantryError
-from tenantry.jobs.model import Job, pause_after
+from tenantry.jobs.model import MAX_ATTEMPTS, Job, pause_after
 from tenantry.jobs.repository import JobRepository
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Database, Transaction
@@ -54,11 +54,13 @@ class Worker:
         job_repository: JobRepository,
         clock: Clock,
         handlers: Mapping[str, Handler],
+        attempts: int = MAX_ATTEMPTS,
     ) -> None:
         self._database = database
         self._jobs = job_repository
         self._clock = clock
         self._handlers = handlers
+        self._attempts = attempts
 
     async def run_forever(self) -> None:
         """Look for due jobs every second, and again at once while there are some."""
@@ -74,7 +76,7 @@ class Worker:
     async def run_next(self, job_id: UUID | None = None) -> bool:
         """Work on this job, or the next due one; False when there is none to work on."""
         async with self._database.autocommit() as tx:
-            job = await self._jobs.claim(tx, self._clock.now(), job_id)
+            job = await self._jobs.claim(tx, self._clock.now(), list(self._handlers), job_id)
         if job is None:
             return False
         await self._attempt(job)
@@ -89,7 +91,7 @@ class Worker:
             said = str(error) if isinstance(error, TenantryError) else type(error).__name__
             run_at = self._clock.now() + pause_after(job.attempts)
             async with self._database.autocommit() as tx:
-                await self._jobs.postpone(tx, job.id, said, run_at)
+                await self._jobs.postpone(tx, job.id, said, run_at, self._attempts)
             return
         async with self._database.autocommit() as tx:
             await self._jobs.complete(tx, job.id, receipt, self._clock.now())
