@@ -16,6 +16,7 @@ from tenantry.kernel.action import Actor, ActorKind
 from tenantry.settings import Settings
 from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.databases import create_database
+from tenantry.testing.mail import FakeMailer
 from tenantry.testing.users import ADMIN_PASSWORD, make_user
 from tenantry.users.model import UserData, UserRole
 
@@ -99,12 +100,18 @@ async def empty(owner: asyncpg.Connection) -> None:
 
 
 @pytest.fixture
+def mailer() -> FakeMailer:
+    """Where the system's mails end up."""
+    return FakeMailer()
+
+
+@pytest.fixture
 async def tenantry(
-    settings: Settings, clock: ShiftedClock, owner: asyncpg.Connection
+    settings: Settings, clock: ShiftedClock, owner: asyncpg.Connection, mailer: FakeMailer
 ) -> AsyncIterator[App]:
     """The whole system on real servers, as empty as on its first day."""
     await empty(owner)
-    async with open_app(settings, clock=clock, upkeep=False) as app:
+    async with open_app(settings, clock=clock, upkeep=False, mailer=mailer) as app:
         yield app
 
 

@@ -18,10 +18,12 @@ from tenantry.adapters.agents import LocalAgents
 from tenantry.adapters.argon2 import ThreadedHasher
 from tenantry.adapters.cipher import Cipher, ensure_keys, read_keys
 from tenantry.adapters.log import LogMonitor
+from tenantry.adapters.mail_folder import FolderMailer
 from tenantry.adapters.postgres.database import APPLICATION, PostgresDatabase, open_pool
 from tenantry.adapters.postgres.embedded import EmbeddedPostgres
 from tenantry.adapters.postgres.migrate import migrate as migrate_database
 from tenantry.adapters.prometheus import MetricsMonitor
+from tenantry.adapters.smtp import SmtpMailer
 from tenantry.adapters.storage import LocalStorage
 from tenantry.adapters.supervisor import kept_running
 from tenantry.adapters.valkey import EmbeddedValkey, ValkeyConnection, available
@@ -40,6 +42,9 @@ from tenantry.kernel.action import Action
 from tenantry.kernel.clock import Clock, SystemClock
 from tenantry.kernel.monitor import ActionMonitor
 from tenantry.kernel.processor import Runner
+from tenantry.mail.model import Sender
+from tenantry.mail.ports import Mailer
+from tenantry.resets.processors import ResetProcessors
 from tenantry.resources.processors import ResourceProcessors
 from tenantry.routes import wire
 from tenantry.second_factor.processors import SecondFactorProcessors
@@ -106,6 +111,7 @@ class App:
             second_factor_service=services.second_factor, run=run
         )
         self.access_keys = AccessKeyProcessors(access_key_service=services.access_keys, run=run)
+        self.resets = ResetProcessors(reset_service=services.resets, run=run)
         self.resources = ResourceProcessors(resource_service=services.resources, run=run)
         self.vfolders = VfolderProcessors(storage_service=services.storage, run=run)
         self.compute = ComputeProcessors(compute_service=services.compute, run=run)
@@ -121,6 +127,7 @@ class App:
             services.storage.run_forever(),
             services.compute_upkeep.run_forever(),
             services.usage_collector.run_forever(),
+            services.password_mail.worker().run_forever(),
         ]
 
     @property
@@ -157,13 +164,18 @@ class App:
 
 @asynccontextmanager
 async def open_app(
-    settings: Settings | None = None, *, clock: Clock | None = None, upkeep: bool = True
+    settings: Settings | None = None,
+    *,
+    clock: Clock | None = None,
+    upkeep: bool = True,
+    mailer: Mailer | None = None,
 ) -> AsyncIterator[App]:
     """The whole system, ready: embedded servers where none are named, migrated, bootstrapped.
 
     Settings come from the environment by default. Code that runs actions here is trusted: the
     actor is ``system`` until ``acting_as`` narrows it. Without ``upkeep`` nothing happens that
-    is not asked for: jobs, agents and statistics wait for another process.
+    is not asked for: jobs, agents and statistics wait for another process. Mails go through
+    ``mailer`` where one is given, else as the settings say.
     """
     settings = settings or Settings.from_environment(os.environ)
     clock = clock or SystemClock()
@@ -174,7 +186,7 @@ async def open_app(
         stack.push_async_callback(_close, pool)
         recorder = AuditRecorder(AuditRepository(), clock)
         database = PostgresDatabase(pool, recorder, settings.database_acquire_timeout)
-        foundation = await _foundation(stack, settings, database, clock, valkey_url)
+        foundation = await _foundation(stack, settings, database, clock, valkey_url, mailer)
         valkey = ValkeyConnection.connect(valkey_url) if valkey_url else None
         if valkey is not None:
             stack.push_async_callback(valkey.close)
@@ -190,6 +202,24 @@ async def open_app(
         yield app
 
 
+def mailer_of(settings: Settings) -> Mailer:
+    """The mail server that is named, or else a folder."""
+    name, address = settings.smtp_from
+    sender = Sender(address, name)
+    if settings.smtp_host is None:
+        return FolderMailer(settings.data_dir / "outgoing-mail", sender)
+    return SmtpMailer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        security=settings.smtp_security,
+        sender=sender,
+        username=settings.smtp_user,
+        password=settings.smtp_password,
+        authorities=settings.smtp_ca_file,
+        timeout=settings.smtp_timeout,
+    )
+
+
 def _cipher(settings: Settings) -> Cipher:
     """The keys of the file named, or of our own, which the first start makes."""
     if settings.secret_key_file is not None:
@@ -203,6 +233,7 @@ async def _foundation(
     database: PostgresDatabase,
     clock: Clock,
     valkey_url: str | None,
+    mailer: Mailer | None,
 ) -> Foundation:
     async with database.transaction() as tx:
         cursor_key = await bootstrap.install(tx, clock)
@@ -231,6 +262,7 @@ async def _foundation(
         storage_manager=storage,
         agent_registry=LocalAgents(settings.data_dir / "agents"),
         valkey_stat_client=statistics,
+        mailer=mailer or mailer_of(settings),
     )
 
 

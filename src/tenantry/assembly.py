@@ -29,8 +29,15 @@ from tenantry.kernel.transaction import Database
 from tenantry.lockout.model import LockoutPolicy
 from tenantry.lockout.repository import AttemptRepository
 from tenantry.lockout.service import LockoutService
+from tenantry.mail.ports import Mailer
 from tenantry.passwords.policy import PasswordPolicy
 from tenantry.passwords.ports import PasswordHasher
+from tenantry.passwords.rules import PasswordRules
+from tenantry.passwords.tokens import PasswordTokens
+from tenantry.resets.delivery import Delivery
+from tenantry.resets.model import ResetPolicy
+from tenantry.resets.repository import RequestCounter
+from tenantry.resets.service import ResetService
 from tenantry.resources.repository import keypair_policies, resource_policies
 from tenantry.resources.service import ResourceService
 from tenantry.second_factor.companion import SecondFactorCompanion
@@ -74,6 +81,7 @@ class Foundation:
     storage_manager: StorageManager
     agent_registry: LocalAgents
     valkey_stat_client: ValkeyStatClient
+    mailer: Mailer
 
 
 class Assembly:
@@ -89,6 +97,7 @@ class Assembly:
         self._compute = ComputeRepository()
         self._usage = UsageRepository()
         self._password_policy = PasswordPolicy()
+        self.password_tokens = PasswordTokens(clock=foundation.clock)
 
     @cached_property
     def lockout(self) -> LockoutService:
@@ -243,6 +252,50 @@ class Assembly:
             session_service=self.sessions,
             hasher=self._on.hasher,
             clock=self._on.clock,
+        )
+
+    @cached_property
+    def password_rules(self) -> PasswordRules:
+        """Judges every new password."""
+        return PasswordRules(hasher=self._on.hasher, policy=self._password_policy)
+
+    @cached_property
+    def password_mail(self) -> Delivery:
+        """Mails with one-time tokens."""
+        return Delivery(
+            database=self._on.database,
+            users=self.user_repository,
+            tokens=self.password_tokens,
+            mailer=self._on.mailer,
+            cipher=self._on.cipher,
+            job_service=self.jobs,
+            clock=self._on.clock,
+            policy=self._reset_policy,
+            base_url=self._on.settings.base_url,
+        )
+
+    @cached_property
+    def resets(self) -> ResetService:
+        """Passwords set with a one-time token."""
+        return ResetService(
+            database=self._on.database,
+            users=self.user_repository,
+            tokens=self.password_tokens,
+            rules=self.password_rules,
+            delivery=self.password_mail,
+            request_counter=RequestCounter(),
+            lockout_service=self.lockout,
+            clock=self._on.clock,
+            policy=self._reset_policy,
+            base_url=self._on.settings.base_url,
+        )
+
+    @property
+    def _reset_policy(self) -> ResetPolicy:
+        settings = self._on.settings
+        return ResetPolicy(
+            reset=timedelta(minutes=settings.reset_minutes),
+            invitation=timedelta(hours=settings.invitation_hours),
         )
 
     async def prepare_secrets(self) -> None:

@@ -128,6 +128,15 @@ def web_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def mailbox(value: str) -> tuple[str, str]:
+    """The name and the address in ``Accounts <accounts@example.org>`` or a bare address."""
+    expected = "an address such as Accounts <accounts@example.org>"
+    match = re.fullmatch(r"(?:([^<>\r\n]*)<)?([^<>\s@]+@[A-Za-z0-9.-]+)(>?)", value.strip())
+    if match is None or (match[1] is None) == bool(match[3]) or not match[2].isascii():
+        raise ValueError(expected)
+    return (match[1] or "").strip(' "'), match[2]
+
+
 def networks(value: str) -> tuple[Network, ...]:
     """Addresses and networks; one that takes in everybody would let anyone forge an address."""
     expected = "addresses or networks with commas between, such as 10.0.0.0/8,192.0.2.7"

@@ -12,6 +12,7 @@
     │   ├── UserConflict              ``field`` names what is taken
     │   ├── GroupConflict · PolicyConflict · VfolderConflict   likewise
     │   ├── VersionConflict           somebody else changed it first
+    │   ├── InvalidToken              a one-time token that is not, or no longer, good
     │   └── StateConflict             the state forbids it now
     │       ├── LastAdministrator · PolicyInUse
     │       └── UserPurgeFailure
@@ -20,7 +21,7 @@
     │   └── Overloaded
     ├── PermissionError               the actor lacks the right; also Python's builtin
     ├── ConnectionError               server or database out of reach; also Python's builtin
-    │   └── TransactionConflict
+    │   └── TransactionConflict · MailNotSent
     └── ConfigurationError            the installation is set up wrongly
 
 Nothing secret is ever put into a message, a field or ``data``.
@@ -186,6 +187,12 @@ class VersionConflict(AccountError):
     code = "version_conflict"
 
 
+class InvalidToken(AccountError):
+    """This token has been used, has expired or was replaced by a newer one; ask for another."""
+
+    code = "invalid_token"
+
+
 class StateConflict(AccountError):
     """The present state forbids this."""
 
@@ -250,6 +257,12 @@ class TransactionConflict(ConnectionError):
     """Concurrent changes kept colliding; try again."""
 
     code = "transaction_conflict"
+
+
+class MailNotSent(ConnectionError):
+    """The mail could not be handed over; it is tried again."""
+
+    code = "mail_not_sent"
 
 
 class ConfigurationError(TenantryError):

@@ -6,6 +6,7 @@ from tenantry.auth.routes import ROUTES as AUTH
 from tenantry.compute.routes import ROUTES as COMPUTE
 from tenantry.groups.routes import ROUTES as GROUPS
 from tenantry.jobs.routes import ROUTES as JOBS
+from tenantry.resets.routes import ROUTES as RESETS
 from tenantry.resources.routes import ROUTES as RESOURCES
 from tenantry.second_factor.routes import ROUTES as SECOND_FACTOR
 from tenantry.storage.routes import ROUTES as STORAGE
@@ -19,6 +20,7 @@ ROUTES = (
     *GROUPS,
     *ACCESS_KEYS,
     *SECOND_FACTOR,
+    *RESETS,
     *RESOURCES,
     *STORAGE,
     *COMPUTE,

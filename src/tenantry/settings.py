@@ -16,6 +16,7 @@ from tenantry.environment import (
     Network,
     choice,
     folder,
+    mailbox,
     mask_url,
     networks,
     postgres_url,
@@ -211,6 +212,51 @@ class Settings:
         10, whole(1, 100), "Wrong passwords in a row that lock an account."
     )
     lockout_minutes: int = setting(15, whole(1, 525_600), "Minutes such a lock holds.")
+    reset_minutes: int = setting(
+        60, whole(5, 1440), "Minutes that a link for setting a new password is good."
+    )
+    invitation_hours: int = setting(
+        24, whole(1, 720), "Hours that an invitation to choose a password is good."
+    )
+    smtp_host: str | None = setting(
+        None,
+        word,
+        "Server that takes mails; without one they are kept in `outgoing-mail` in "
+        "`TENANTRY_DATA_DIR`.",
+        shown="none",
+    )
+    smtp_port: int | None = setting(
+        None,
+        whole(1, 65535),
+        "Port of the mail server.",
+        shown="587, 465 or 25, as `TENANTRY_SMTP_SECURITY` says",
+    )
+    smtp_security: str = setting(
+        "starttls",
+        choice("starttls", "tls", "none"),
+        "How the connection to the mail server is encrypted: starttls, tls or none.",
+    )
+    smtp_ca_file: Path | None = setting(
+        None,
+        folder,
+        "File with the certificates that vouch for the mail server.",
+        shown="those of the system",
+    )
+    smtp_user: str | None = setting(
+        None, text, "Username at the mail server.", shown="no login there"
+    )
+    smtp_password: str | None = setting(
+        None, text, "Password at the mail server.", shown="none", secret=True
+    )
+    smtp_from: tuple[str, str] = setting(
+        ("Tenantry", "tenantry@localhost"),
+        mailbox,
+        "Whom mails come from, such as `Accounts <accounts@example.org>`.",
+        shown="`Tenantry <tenantry@localhost>`",
+    )
+    smtp_timeout: float = setting(
+        10.0, seconds(0.1, 600), "Seconds that handing over one mail may take."
+    )
     log_level: str = setting(
         "info",
         choice("debug", "info", "warning", "error"),
@@ -300,6 +346,10 @@ def contradictions(settings: Settings) -> list[str]:
         problems.append("TENANTRY_HASH_MEMORY_KIB must be 8 times TENANTRY_HASH_PARALLELISM.")
     if settings.session_idle_minutes > 60 * settings.session_max_hours:
         problems.append("TENANTRY_SESSION_IDLE_MINUTES is longer than TENANTRY_SESSION_MAX_HOURS.")
+    if (settings.smtp_user is None) != (settings.smtp_password is None):
+        problems.append("TENANTRY_SMTP_USER and TENANTRY_SMTP_PASSWORD are good only together.")
+    if settings.smtp_password and settings.smtp_security == "none":
+        problems.append("TENANTRY_SMTP_PASSWORD needs TENANTRY_SMTP_SECURITY starttls or tls.")
     if settings.migration_database_url and not settings.database_url:
         problems.append("TENANTRY_MIGRATION_DATABASE_URL needs TENANTRY_DATABASE_URL beside it.")
     return problems

@@ -22,7 +22,7 @@ WRITTEN_BY_HAND = {
     "login.second_factor": "login",
     "logout": "logout",
     "whoami": "whoami",
-    "user.change_password": "password",
+    "user.change_password": "password change",
     "user.import": "user import",
     "user.month_stats": "usage user",
     "tenant.month_stats": "usage all",
@@ -60,8 +60,11 @@ async def test_every_action_says_what_it_does_and_to_whom_it_is_open(
         assert action.result_type() is not None
 
 
-async def test_only_logging_in_is_open_to_everybody(actions: list[type[Action[Any]]]) -> None:
-    assert {a.tag for a in actions if a.audience is Audience.EVERYONE} == {"login"}
+async def test_only_logging_in_and_lost_passwords_are_open_to_everybody(
+    actions: list[type[Action[Any]]],
+) -> None:
+    open_to_all = {"login", "password.request_reset", "password.reset"}
+    assert {a.tag for a in actions if a.audience is Audience.EVERYONE} == open_to_all
 
 
 async def test_every_action_has_exactly_one_route(actions: list[type[Action[Any]]]) -> None:

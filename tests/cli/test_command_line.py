@@ -87,7 +87,7 @@ def test_help_loads_nothing_heavy(words: list[str]) -> None:
         ["audit", "search", "--since", "yesterday"],
         ["user", "modify", "x", "--email", "a@b.org", "--clear", "email"],
         ["user", "import", "missing.csv"],
-        ["password", "--new-password-file", "-", "--current-password-file", "-"],
+        ["password", "change", "--new-password-file", "-", "--current-password-file", "-"],
         ["user", "list", "--output", "xml"],
     ],
 )

@@ -73,7 +73,7 @@ def test_a_password_is_read_from_a_file_or_standard_input(
 
     secret.write_text("five words in a long row")
     files = ("--current-password-file", "-", "--new-password-file", str(secret))
-    changed = other("password", *files, stdin="four words in a row")
+    changed = other("password", "change", *files, stdin="four words in a row")
     assert changed.code == 0, changed.err
     assert other("whoami").code == 0  # goes on with the new session
 

@@ -13,6 +13,7 @@ import click
 
 from tenantry.cli import secret_input
 from tenantry.cli.invocation import Plain, current
+from tenantry.kernel.action import Audience
 from tenantry.kernel.page import Page
 from tenantry.wire import Binding, WireField
 
@@ -68,11 +69,12 @@ def command_of(binding: Binding) -> click.Command:
 
     def run(**values: Any) -> None:  # Any: click hands over what its types make
         from tenantry.cli.output import show
-        from tenantry.cli.session import run_with
+        from tenantry.cli.session import run_with, run_with_nobody
 
         given = _given(binding, values)
         pages = _walked if values.get(_ALL) else _once
-        result = run_with(lambda transport: pages(transport, binding, given))
+        reach = run_with_nobody if binding.action.audience is Audience.EVERYONE else run_with
+        result = reach(lambda transport: pages(transport, binding, given))
         show(current(), binding.answer(result), binding.answer_type)
 
     name = binding.route.command.split()[-1]
@@ -190,7 +192,7 @@ def _secret(field: WireField, values: Mapping[str, Any]) -> dict[str, str]:
         return {field.name: secret_input.read(source)}
     if field.required or values[_asked(field)]:
         dashed = _dashed(field.name)
-        twice = not field.name.startswith("current_")
+        twice = "password" in field.name and not field.name.startswith("current_")
         what = dashed.replace("-", " ")
         return {field.name: secret_input.ask(what, f"--{dashed}-file", twice=twice)}
     return {}

@@ -1,4 +1,4 @@
-"""`tenantry login`, `logout`, `whoami` and `password`."""
+"""`tenantry login`, `logout`, `whoami` and `password change`."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -157,4 +157,4 @@ def _welcome(address: str, user: UserData) -> None:
     else:
         show(invocation, user, UserData)
     if user.need_password_change:
-        note("The password has to be changed: tenantry password")
+        note("The password has to be changed: tenantry password change")

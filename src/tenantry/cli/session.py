@@ -48,9 +48,14 @@ def run_with(work: "Callable[[Transport], Awaitable[ResultT]]") -> ResultT:
     return _inside(address, session.token, work)
 
 
+def run_with_nobody(work: "Callable[[Transport], Awaitable[ResultT]]") -> ResultT:
+    """The outcome of work that needs no login."""
+    return _inside(server(), None, work)
+
+
 def run_as_nobody(action: Action[ResultT]) -> ResultT:
     """The result of an action that needs no login."""
-    return _inside(server(), None, lambda transport: transport.run(action))
+    return run_with_nobody(lambda transport: transport.run(action))
 
 
 def run_bearing(token: str, action: Action[ResultT]) -> ResultT:

@@ -18,6 +18,7 @@ from tenantry.errors import (
     ConnectionError,
     InvalidCredentials,
     InvalidInput,
+    InvalidToken,
     NotAuthenticated,
     Overloaded,
     PermissionError,
@@ -35,6 +36,7 @@ _LONGEST_TEXT = 1000
 # The nearest class in an error's line of descent decides.
 STATUS: dict[type[Exception], int] = {
     InvalidInput: 422,
+    InvalidToken: 410,
     AccountError: 400,
     NotAuthenticated: 401,
     InvalidCredentials: 401,

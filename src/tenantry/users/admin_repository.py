@@ -35,8 +35,11 @@ REMOVE_SESSIONS = Statement(
 )
 REMOVE_ATTEMPTS = Statement(
     "users.remove_attempts",
-    "Forget the login attempts on a user.",
-    "delete from attempts where subject = 'user:' || $1::uuid::text",
+    "Forget the attempts on a user's login, and at resetting the password.",
+    """
+    delete from attempts
+    where subject in ('user:' || $1::uuid::text, 'reset:user:' || $1::uuid::text)
+    """,
 )
 REMOVE = Statement("users.remove", "Remove a user.", "delete from users where id = $1")
 

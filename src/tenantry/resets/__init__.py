@@ -1,0 +1,1 @@
+"""Resets: setting a password with a one-time token in the place of the old password."""

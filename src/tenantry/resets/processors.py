@@ -1,0 +1,18 @@
+"""The processors of resets."""
+
+from tenantry.kernel.processor import Runner
+from tenantry.resets.actions import (
+    RequestPasswordResetAction,
+    ResetPasswordAction,
+    ResetUserPasswordAction,
+)
+from tenantry.resets.service import ResetService
+
+
+class ResetProcessors:
+    """Runs the actions on resets."""
+
+    def __init__(self, *, reset_service: ResetService, run: Runner) -> None:
+        self.request = run(RequestPasswordResetAction, reset_service.request)
+        self.reset = run(ResetPasswordAction, reset_service.reset)
+        self.reset_user = run(ResetUserPasswordAction, reset_service.reset_user)

@@ -1,0 +1,26 @@
+"""How resets are reached."""
+
+from tenantry.kernel.route import Route
+from tenantry.resets.actions import (
+    RequestPasswordResetAction,
+    ResetPasswordAction,
+    ResetUserPasswordAction,
+)
+
+ROUTES = (
+    Route(
+        "POST",
+        "/password/request-reset",
+        RequestPasswordResetAction,
+        "password request-reset",
+        status=202,
+    ),
+    Route("POST", "/password/reset", ResetPasswordAction, "password reset"),
+    Route(
+        "POST",
+        "/users/{user}/reset-password",
+        ResetUserPasswordAction,
+        "user reset-password",
+        preset={"email": None},
+    ),
+)
