@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,11 +42,13 @@ def get_connection_params(
     database: str | None = None,
     *,
     environ: Mapping[str, str] | None = None,
+    prefixes: Sequence[str] = (PREFIX,),
 ) -> ConnectionParams:
     """Complete the arguments from `TENANTRY_HOST/PORT/USER/PASSWORD/DATABASE` and the data folder.
 
-    Each variable may also be given as `..._FILE`. The file `connection.json` is read only when
-    something is still missing, from `TENANTRY_DATA_DIR` or `.tenantry` in the current folder.
+    Each variable may also be given as `..._FILE`, and begin with any of ``prefixes``, the first of
+    which wins. The file `connection.json` is read only when something is still missing, from
+    `TENANTRY_DATA_DIR` or `.tenantry` in the current folder.
     """
     environ = os.environ if environ is None else environ
     given: dict[str, str | int | None] = {
@@ -56,9 +58,10 @@ def get_connection_params(
         "password": password,
         "database": database,
     }
-    for name in ConnectionParams._fields:
-        if given[name] is None:
-            given[name] = read_variable(environ, name.upper())
+    for prefix in prefixes:
+        for name in ConnectionParams._fields:
+            if given[name] is None:
+                given[name] = read_variable(environ, name.upper(), prefix)
     if None in given.values():
         written = read_connection(data_folder(environ))._asdict()
         given = {name: written[name] if given[name] is None else given[name] for name in given}

@@ -17,12 +17,12 @@ MASK = "***"
 Network = IPv4Network | IPv6Network
 
 
-def read_variable(environ: Mapping[str, str], name: str) -> str | None:
+def read_variable(environ: Mapping[str, str], name: str, prefix: str = PREFIX) -> str | None:
     """The value of `TENANTRY_<name>`, or the content of the file `TENANTRY_<name>_FILE` names.
 
     One newline at the end of the file is not part of the value.
     """
-    variable, pointer = PREFIX + name, f"{PREFIX}{name}_FILE"
+    variable, pointer = prefix + name, f"{prefix}{name}_FILE"
     if pointer not in environ:
         return environ.get(variable)
     if variable in environ:

@@ -1,10 +1,17 @@
 """One suite on both ways from a client to its installation: over HTTP, and within the process."""
 
+import asyncio
+import gc
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import anyio
+import anyio.lowlevel
+import asyncpg
+import psutil
+import pyotp
 import pytest
 
 from tenantry import AsyncClient, Client, errors
@@ -106,6 +113,67 @@ def test_32_threads_read_and_write_without_a_lock(manager: AccountManager) -> No
     assert len(list(manager.list_users())) == 65
 
 
+def test_a_second_factor_is_given_at_login(
+    installation: Installation, manager: AccountManager
+) -> None:
+    manager.create_user("lena", PASSWORD)
+    host, port = installation.params[:2]
+    with Client(host, port, "lena", PASSWORD) as client:
+        enrolled = client.account.enrol_second_factor(PASSWORD)
+        totp = pyotp.TOTP(enrolled.secret)
+        codes = client.account.prove_second_factor(totp.now()).recovery_codes
+        assert client.account.whoami().totp_activated  # with the session that proving has opened
+    with (
+        Client(host, port, "lena", PASSWORD) as client,
+        pytest.raises(errors.AuthenticationError, match="totp_code"),
+    ):
+        client.account.whoami()
+    with Client(host, port, "lena", PASSWORD, totp_code=codes[0]) as client:
+        assert client.account.whoami().username == "lena"
+    with Client(host, port, "lena", PASSWORD, totp_code=codes[0]) as client:
+        for _ in range(2):  # a code is sent once; the next login has none to send
+            with pytest.raises(errors.AuthenticationError):
+                client.account.whoami()
+    asked: list[str] = []
+
+    def ask() -> str:
+        asked.append(codes[1])
+        return codes[len(asked)]
+
+    with Client(host, port, "lena", "wrong", totp_code=ask) as client:
+        with pytest.raises(errors.InvalidCredentials):
+            client.account.whoami()
+        assert asked == []  # who does not know the password is not asked for a code
+        client.connect(password=PASSWORD)
+        with pytest.raises(errors.AuthenticationError, match="totp_code"):
+            client.account.whoami()  # the code was somebody's who had another password
+    with Client(host, port, "lena", PASSWORD, totp_code=ask) as client:
+        assert client.account.whoami().username == "lena"
+    assert len(asked) == 1
+
+
+def test_a_code_may_be_asked_for_asynchronously(
+    installation: Installation, manager: AccountManager
+) -> None:
+    manager.create_user("lena", PASSWORD)
+    host, port = installation.params[:2]
+
+    async def main() -> str:
+        async with AsyncClient(host, port, "lena", PASSWORD) as client:
+            enrolled = await client.account.enrol_second_factor(PASSWORD)
+            totp = pyotp.TOTP(enrolled.secret)
+            codes = (await client.account.prove_second_factor(totp.now())).recovery_codes
+
+        async def ask() -> str:
+            await anyio.lowlevel.checkpoint()
+            return codes[0]
+
+        async with AsyncClient(host, port, "lena", PASSWORD, totp_code=ask) as client:
+            return (await client.account.whoami()).username
+
+    assert anyio.run(main) == "lena"
+
+
 def test_the_session_ends_with_the_client(installation: Installation) -> None:
     with Client(*installation.params) as client:
         client.account.whoami()
@@ -137,15 +205,37 @@ def test_reconnecting_while_calls_are_under_way_loses_none(installation: Install
         assert manager.whoami().username == "root"
 
 
+def test_a_thousand_calls_leave_nothing_behind(manager: AccountManager) -> None:
+    process = psutil.Process()
+
+    async def tasks() -> int:
+        return len(asyncio.all_tasks())
+
+    def held() -> tuple[int, int, int, int]:
+        gc.collect()
+        running = manager.portal.run(tasks)
+        return threading.active_count(), running, process.num_fds(), len(gc.get_objects())
+
+    with ThreadPoolExecutor(8) as pool:
+
+        def ask(calls: int) -> None:
+            for found in pool.map(lambda _: manager.get_user("root"), range(calls)):
+                assert found is not None
+
+        ask(200)
+        before = held()
+        ask(1_000)
+        after = held()
+    spare = (4, 2, 8, 1_000)  # workers and connections that a pool may add
+    assert all(then <= now + more for now, then, more in zip(before, after, spare, strict=True))
+
+
 def _live_sessions(installation: Installation) -> int:
-    import asyncio
-
-    import asyncpg
-
     async def count() -> int:
         owner = await asyncpg.connect(installation.settings.migration_database_url)
         try:
-            return int(await owner.fetchval("select count(*) from sessions where ended_at is null"))
+            sql = "select count(*) from sessions where ended_at is null"
+            return int(await owner.fetchval(sql))
         finally:
             await owner.close()
 

@@ -38,7 +38,7 @@ SCENARIOS = [scenario for page in PAGES for scenario in scenarios_of(page)]
 CLIENT_SCENARIOS = [s for s in SCENARIOS if "client" in s.given]
 ASYNC_CLIENT_SCENARIOS = [s for s in SCENARIOS if "async_client" in s.given]
 APP_SCENARIOS = [s for s in SCENARIOS if not {"client", "async_client"} & {*s.given}]
-PYTHON_FILES = (DOCS / "how-to" / "embed-in-your-code.md",)
+PYTHON_FILES = tuple(DOCS / "how-to" / f"{n}.md" for n in ("embed-in-your-code", "python-client"))
 
 _TOP_LEVEL_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")

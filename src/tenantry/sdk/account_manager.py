@@ -4,10 +4,11 @@ from typing import Protocol
 
 from tenantry.sdk.pages import blocking_pages
 from tenantry.sdk.portal import Portal, blocking
+from tenantry.sdk.second_factor import SecondFactorOperations
 from tenantry.sdk.users import UserOperations
 
 
-class AsyncAccountManager(UserOperations):
+class AsyncAccountManager(UserOperations, SecondFactorOperations):
     """All that one can do with accounts, for ``await``. Safe for many tasks of one event loop.
 
     Lists are walked lazily and completely, with ``async for``. Errors are those of
@@ -53,6 +54,15 @@ class AccountManager:
     update_user = blocking(UserOperations.update_user)
     change_password = blocking(UserOperations.change_password)
     update_user_status = blocking(UserOperations.update_user_status)
+    delete_user = blocking(UserOperations.delete_user)
+    preview_delete_user = blocking(UserOperations.preview_delete_user)
     soft_delete_user = blocking(UserOperations.soft_delete_user)
     restore_user = blocking(UserOperations.restore_user)
     whoami = blocking(UserOperations.whoami)
+
+    enrol_second_factor = blocking(SecondFactorOperations.enrol_second_factor)
+    prove_second_factor = blocking(SecondFactorOperations.prove_second_factor)
+    regenerate_recovery_codes = blocking(SecondFactorOperations.regenerate_recovery_codes)
+    remove_own_second_factor = blocking(SecondFactorOperations.remove_own_second_factor)
+    remove_second_factor = blocking(SecondFactorOperations.remove_second_factor)
+    get_second_factor = blocking(SecondFactorOperations.get_second_factor)

@@ -36,7 +36,7 @@ def error_of(status: int, content: bytes) -> TenantryError:
     """The error that an answer stands for, also when a proxy in between has written it."""
     try:
         problem = msgspec.json.decode(content, type=_Problem)
-    except ValueError:
+    except (ValueError, RecursionError):
         problem = _Problem()
     error_type = _by_code().get(problem.code) or _by_status(status)
     message = problem.detail or problem.title

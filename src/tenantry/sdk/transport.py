@@ -8,23 +8,22 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import anyio
 
-from tenantry.auth.actions import (
-    AuthenticationResult,
-    ChangeOwnPasswordAction,
-    EndOwnSessionAction,
-)
+from tenantry.auth.actions import ChangeOwnPasswordAction, EndOwnSessionAction
 from tenantry.errors import ConnectionError, InvalidInput, NotAuthenticated, TenantryError
 from tenantry.kernel.action import Action, Audience
 from tenantry.routes import API, wire
 from tenantry.sdk.address import http_options
 from tenantry.sdk.login import Login, TotpCode
 from tenantry.sdk.problems import error_of
+from tenantry.second_factor.actions import ProveSecondFactorAction, RemoveOwnSecondFactorAction
 from tenantry.wire import Binding, Wire
 
 if TYPE_CHECKING:  # httpx2 takes longer to import than all the rest; a help page does without it
     import httpx2
 
 ResultT = TypeVar("ResultT")
+
+MAX_ANSWER = 64 * 2**20
 
 
 class Transport(Protocol):
@@ -89,9 +88,9 @@ class HttpTransport:
 
     async def run(self, action: Action[ResultT]) -> ResultT:
         """Ask the server. A session that has ended is renewed once, not in a loop."""
-        if action.audience is Audience.EVERYONE:
-            return await self._run_bearing(None, action)
         tries, token = self._login.tries, self._login.token
+        if token is None and not _needs_login(action):
+            return await self._run_bearing(None, action)
         if token is None and self._login.user is not None:
             token = await self._login.renewed(tries)
             tries = self._login.tries
@@ -120,12 +119,12 @@ class HttpTransport:
         if client is not None:
             await client.aclose()
 
-    def _keep_up(self, action: Action[Any], result: object) -> None:
-        """Whoever changes the own password goes on with the new one and the new session."""
+    def _keep_up(self, action: Action[Any], result: Any) -> None:  # Any: a result of its own
+        """Go on with the new session, and the new password, after what ends one's own sessions."""
         if isinstance(action, ChangeOwnPasswordAction):
             self._login.password = action.new_password
-            if isinstance(result, AuthenticationResult) and result.session_token is not None:
-                self._login.token = result.session_token
+        if isinstance(action, _BEGIN_ANEW) and result.session_token is not None:
+            self._login.token = result.session_token
 
     async def _run_bearing(self, token: str | None, action: Action[ResultT]) -> ResultT:
         """The result for whoever bears the token; for nobody in particular without one."""
@@ -143,20 +142,30 @@ class HttpTransport:
         if request.content is not None:
             headers["Content-Type"] = "application/json"
         try:
-            response = await self._connection().request(
+            async with self._connection().stream(
                 request.method,
                 self._base + request.path,
                 params=request.query or None,
                 content=request.content,
                 headers=headers,
-            )
+            ) as response:
+                content = await self._read(response)
         except httpx2.TimeoutException as error:
             raise ConnectionError(_too_slow(self.server, error)) from error
         except (httpx2.RequestError, httpx2.InvalidURL) as error:
             raise ConnectionError(f"{self.server} cannot be reached: {_said(error)}.") from error
         if not 200 <= response.status_code < 300:
-            raise error_of(response.status_code, response.content)
-        return response.content
+            raise error_of(response.status_code, content)
+        return content
+
+    async def _read(self, response: "httpx2.Response") -> bytes:
+        """The body, of a bearable size also once it is decompressed."""
+        content = bytearray()
+        async for chunk in response.aiter_bytes():
+            content += chunk
+            if len(content) > MAX_ANSWER:
+                raise ConnectionError(f"{self.server} answers more than {MAX_ANSWER} bytes.")
+        return bytes(content)
 
     def _connection(self) -> "httpx2.AsyncClient":
         if self._client is None:
@@ -170,6 +179,7 @@ class HttpTransport:
         return httpx2.AsyncClient(**http_options(self.server, self._timeout))
 
 
+_BEGIN_ANEW = (ChangeOwnPasswordAction, ProveSecondFactorAction, RemoveOwnSecondFactorAction)
 _LATE = "{} did not answer in time; whether the request was carried out is not known."
 
 
@@ -181,6 +191,15 @@ class _Request:
     path: str
     query: Mapping[str, str]
     content: bytes | None
+
+
+def _needs_login(action: Action[Any]) -> bool:
+    """Whether nobody in particular may not ask; an address that is told counts from an admin only.
+
+    What everybody may ask must not count a wrong password of the client's own as one more attempt.
+    """
+    told = getattr(action, "ip_address", None) is not None
+    return told or action.audience is not Audience.EVERYONE
 
 
 def _request(binding: Binding, action: Action[Any]) -> _Request:
@@ -202,7 +221,7 @@ def _json(body: Mapping[str, object]) -> bytes:
 def _result(binding: Binding, content: bytes, server: str) -> Any:  # Any: a result of its own
     try:
         return binding.result(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         message = f"{server} did not answer as a Tenantry server of this version does."
         raise ConnectionError(message) from error
 

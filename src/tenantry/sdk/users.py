@@ -5,6 +5,7 @@ from typing import Final
 
 from tenantry.auth.actions import ChangeOwnPasswordAction, WhoAmIAction
 from tenantry.errors import InvalidInput, Violation
+from tenantry.kernel.modifier import OptionalState
 from tenantry.sdk.operations import Operations
 from tenantry.sdk.pages import PAGE_SIZE, AsyncPages
 from tenantry.users.actions import (
@@ -13,11 +14,14 @@ from tenantry.users.actions import (
     FindUserAction,
     ListUsersAction,
     ModifyUserAction,
+    PreviewPurgeAction,
+    PurgeUserAction,
     RestoreUserAction,
     SearchUsersAction,
 )
 from tenantry.users.model import UserCreator, UserData, UserFilter, UserOrder
 from tenantry.users.names import fold
+from tenantry.users.purging import PurgeReceipt
 
 _CREATOR_FIELDS: Final = frozenset(UserCreator.__struct_fields__)
 _FILTER_FIELDS: Final = frozenset(UserFilter.__struct_fields__)
@@ -143,6 +147,40 @@ class UserOperations(Operations):
     async def soft_delete_user(self, username: str) -> UserData:
         """Disable the account: logins end, row and name stay, restore_user() brings it back."""
         return (await self._run(DeleteUserAction(user=username))).data
+
+    async def delete_user(
+        self,
+        username: str,
+        *,
+        purge_shared_vfolders: bool = False,
+        delegate_endpoint_ownership: bool = False,
+    ) -> PurgeReceipt:
+        """Remove the user for good, with what belongs to it; soft_delete_user() can be undone.
+
+        Shared vfolders go to whoever asks, unless they are to be deleted as well. The receipt says
+        what was removed, handed over and kept; where it is not ``done``, a job goes on with it.
+        """
+        action = PurgeUserAction(
+            user=username,
+            purge_shared_vfolders=OptionalState.update(purge_shared_vfolders),
+            delegate_endpoint_ownership=OptionalState.update(delegate_endpoint_ownership),
+        )
+        return (await self._run(action)).data
+
+    async def preview_delete_user(
+        self,
+        username: str,
+        *,
+        purge_shared_vfolders: bool = False,
+        delegate_endpoint_ownership: bool = False,
+    ) -> PurgeReceipt:
+        """What delete_user() would remove, hand over and keep; changes nothing."""
+        action = PreviewPurgeAction(
+            user=username,
+            purge_shared_vfolders=OptionalState.update(purge_shared_vfolders),
+            delegate_endpoint_ownership=OptionalState.update(delegate_endpoint_ownership),
+        )
+        return (await self._run(action)).data
 
     async def restore_user(self, username: str) -> UserData:
         """Bring a softly deleted user back as active."""

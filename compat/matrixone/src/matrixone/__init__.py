@@ -1,5 +1,5 @@
-"""The import path `matrixone`, answered by Tenantry's client."""
+"""The import path `matrixone`, answered by Tenantry's clients."""
 
-from tenantry import Client
+from tenantry import AsyncClient, Client
 
-__all__ = ["Client"]
+__all__ = ["AsyncClient", "Client"]
