@@ -19,6 +19,7 @@ from tenantry.testing.databases import create_database
 from tenantry.testing.mail import FakeMailer
 from tenantry.testing.users import ADMIN_PASSWORD, make_user
 from tenantry.users.model import UserData, UserRole
+from tests.guides.printed import summary
 
 OTHER_TENANT = UUID(int=2)
 
@@ -148,3 +149,8 @@ async def stranger(tenantry: App, other_tenant: str) -> UserData:
 def superadmin() -> Actor:
     """A superadmin who is nobody in particular."""
     return Actor(ActorKind.USER, "root", role="superadmin")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which of the guides' texts were run; where they are not at hand, nothing is skipped."""
+    terminalreporter.write_line(summary())

@@ -115,7 +115,9 @@ async def test_monitors_are_told_in_order_and_back(runner: MakeRunner) -> None:
     ]
 
 
-async def test_a_success_is_reported_with_what_is_known_of_it(runner: MakeRunner) -> None:
+async def test_scenario_42_a_success_is_reported_with_what_is_known_of_it(
+    runner: MakeRunner,
+) -> None:
     watcher = Watcher()
     await runner(watcher)(Say, answer).wait_for_complete(Say("x"))
     (result,) = watcher.results
@@ -136,7 +138,7 @@ async def test_a_success_is_reported_with_what_is_known_of_it(runner: MakeRunner
         (asyncio.CancelledError(), Outcome.FAILED, "cancelled"),
     ],
 )
-async def test_a_failure_is_raised_as_it_is_and_reported(
+async def test_scenario_42_a_failure_is_raised_as_it_is_and_reported(
     runner: MakeRunner, error: BaseException, status: Outcome, code: str
 ) -> None:
     watcher = Watcher()

@@ -254,7 +254,9 @@ async def test_a_bad_password_hash_is_refused(tenantry: App, password_hash: Any)
     assert await refused(tenantry, CreateUserAction(input=creator), "password_hash") is None
 
 
-async def test_a_modifier_with_nothing_in_it_is_refused(tenantry: App, john: UserData) -> None:
+async def test_scenario_22_a_modifier_with_nothing_in_it_is_refused(
+    tenantry: App, john: UserData
+) -> None:
     for modifier in (UserModifier(), UserModifier(email=TriState.nop())):
         action = ModifyUserAction(user="john", modifier=modifier)
         assert await refused(tenantry, action, "modifier") is None

@@ -53,7 +53,7 @@ async def test_what_is_not_said_has_the_documented_default(tenantry: App) -> Non
     assert {name: getattr(user, name) for name in missing.split()} == dict.fromkeys(missing.split())
 
 
-async def test_every_field_comes_back_as_it_was_given(tenantry: App) -> None:
+async def test_scenario_01_every_field_comes_back_as_it_was_given(tenantry: App) -> None:
     given: dict[str, Any] = {
         "username": "Ada.Lovelace",
         "email": "ada@example.com",
@@ -154,7 +154,7 @@ async def test_monitors_and_users_create_nobody(
 
 
 @pytest.mark.parametrize("name", ["john", "JOHN", "ｊｏｈｎ", "Jᴼhn"])
-async def test_a_taken_name_in_any_form_is_a_conflict_on_the_username(
+async def test_scenario_09_a_taken_name_in_any_form_is_a_conflict_on_the_username(
     tenantry: App, john: UserData, name: str
 ) -> None:
     with pytest.raises(UserConflict) as refused:
@@ -163,7 +163,7 @@ async def test_a_taken_name_in_any_form_is_a_conflict_on_the_username(
 
 
 @pytest.mark.parametrize("email", ["john@example.com", "JOHN@EXAMPLE.COM", "John@Example.com"])
-async def test_a_taken_address_in_any_form_is_a_conflict_on_the_email(
+async def test_scenario_08_a_taken_address_in_any_form_is_a_conflict_on_the_email(
     tenantry: App, john: UserData, email: str
 ) -> None:
     with pytest.raises(UserConflict) as refused:
@@ -200,7 +200,7 @@ async def test_two_users_without_an_address_are_no_conflict(tenantry: App) -> No
     ],
     ids=lambda value: str(next(iter(value))) if isinstance(value, dict) else value,
 )
-async def test_what_cannot_be_is_refused_by_the_name_of_its_field(
+async def test_scenario_02_12_what_cannot_be_is_refused_by_the_name_of_its_field(
     tenantry: App, fields: dict[str, Any], field: str, owner: asyncpg.Connection
 ) -> None:
     with pytest.raises(UserCreationBadRequest) as refused:

@@ -23,7 +23,7 @@ async def delete(app: App, user: str) -> UserData:
     return (await app.users.delete_user.wait_for_complete(DeleteUserAction(user=user))).data
 
 
-async def test_a_deleted_user_stays_as_a_row(tenantry: App, john: UserData) -> None:
+async def test_scenario_25_a_deleted_user_stays_as_a_row(tenantry: App, john: UserData) -> None:
     deleted = await delete(tenantry, "john")
     assert deleted.status is UserStatus.DELETED
     assert deleted.status_info == "admin-requested"
@@ -33,12 +33,14 @@ async def test_a_deleted_user_stays_as_a_row(tenantry: App, john: UserData) -> N
 
 
 @pytest.mark.parametrize("status", [UserStatus.INACTIVE, UserStatus.SUSPENDED])
-async def test_an_inactive_user_can_be_deleted(tenantry: App, status: UserStatus) -> None:
+async def test_scenario_26_an_inactive_user_can_be_deleted(
+    tenantry: App, status: UserStatus
+) -> None:
     await make_user(tenantry, "ada", status=status)
     assert (await delete(tenantry, "ada")).status is UserStatus.DELETED
 
 
-async def test_deleting_again_changes_nothing(tenantry: App, john: UserData) -> None:
+async def test_scenario_27_deleting_again_changes_nothing(tenantry: App, john: UserData) -> None:
     assert await delete(tenantry, "john") == await delete(tenantry, "john")
 
 
@@ -48,7 +50,7 @@ async def test_deleting_by_two_at_once_is_done_once(tenantry: App, john: UserDat
     assert first.version == john.version + 1
 
 
-async def test_nobody_is_deleted_who_is_not_there(tenantry: App) -> None:
+async def test_scenario_28_nobody_is_deleted_who_is_not_there(tenantry: App) -> None:
     with pytest.raises(UserNotFound):
         await delete(tenantry, "nobody")
 

@@ -36,7 +36,7 @@ async def test_a_user_is_found_by_id_and_by_email(tenantry: App, john: UserData)
     assert by_email.success is True
 
 
-async def test_a_deleted_user_can_still_be_shown(tenantry: App, john: UserData) -> None:
+async def test_scenario_29_a_deleted_user_can_still_be_shown(tenantry: App, john: UserData) -> None:
     await tenantry.users.delete_user.wait_for_complete(DeleteUserAction(user="john"))
     assert (await get(tenantry, "john")).status == "deleted"
 

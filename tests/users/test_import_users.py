@@ -62,7 +62,9 @@ async def test_rows_become_users_with_all_that_creating_one_gives(
     assert imported == created
 
 
-async def test_each_row_stands_or_falls_by_itself(tenantry: App, john: UserData) -> None:
+async def test_scenario_13_each_row_stands_or_falls_by_itself(
+    tenantry: App, john: UserData
+) -> None:
     result = await load(
         tenantry,
         {"username": "fine"},

@@ -50,7 +50,7 @@ async def walk(
 
 @pytest.mark.parametrize("order", UserOrder)
 @pytest.mark.parametrize("limit", [1, 8, 24, 1000])
-async def test_the_pages_hold_everybody_once_and_in_order(
+async def test_scenario_40_the_pages_hold_everybody_once_and_in_order(
     tenantry: App, order: UserOrder, limit: int
 ) -> None:
     await some(tenantry)

@@ -73,7 +73,7 @@ CHANGES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("field", CHANGES)
-async def test_a_field_changes_and_everything_else_stays(
+async def test_scenario_14_a_field_changes_and_everything_else_stays(
     tenantry: App, john: UserData, field: str
 ) -> None:
     changed = await modify(tenantry, "john", **{field: CHANGES[field]})
@@ -89,7 +89,9 @@ async def test_a_field_changes_and_everything_else_stays(
     ("field", "value"),
     [("sudo_session_enabled", False), ("need_password_change", False), ("attributes", {})],
 )
-async def test_a_falsy_value_is_a_value(tenantry: App, field: str, value: Any) -> None:
+async def test_scenario_22_23_a_falsy_value_is_a_value(
+    tenantry: App, field: str, value: Any
+) -> None:
     given: dict[str, Any] = {field: {"a": 1} if value == {} else True}
     await make_user(tenantry, "ada", **given)
     assert getattr(await modify(tenantry, "ada", **{field: value}), field) == value
@@ -98,7 +100,7 @@ async def test_a_falsy_value_is_a_value(tenantry: App, field: str, value: Any) -
 @pytest.mark.parametrize(
     "field", [n for n, s in vars(UserModifier).items() if n in UserModifier.__struct_fields__]
 )
-async def test_null_clears_a_field(tenantry: App, field: str) -> None:
+async def test_scenario_22_null_clears_a_field(tenantry: App, field: str) -> None:
     if not isinstance(getattr(UserModifier(), field), TriState) or field == "main_access_key":
         return
     filled = {**CHANGES, "role": UserRole.USER, "status": UserStatus.ACTIVE}
@@ -123,7 +125,7 @@ async def test_without_a_word_on_it_the_status_stays(tenantry: App) -> None:
         ({"is_active": False, "status": UserStatus.ACTIVE}, UserStatus.ACTIVE),
     ],
 )
-async def test_the_status_wins_over_is_active(
+async def test_scenario_22_the_status_wins_over_is_active(
     tenantry: App, said: dict[str, Any], expected: UserStatus
 ) -> None:
     await make_user(tenantry, "ada", status=UserStatus.INACTIVE)
@@ -140,7 +142,7 @@ async def test_what_is_the_same_already_changes_nothing(tenantry: App, john: Use
     assert unchanged == john
 
 
-async def test_a_new_password_is_for_the_next_login(
+async def test_scenario_23_a_new_password_is_for_the_next_login(
     tenantry: App, john: UserData, owner: asyncpg.Connection
 ) -> None:
     before = await owner.fetchval("select password_hash from users where username = 'john'")
@@ -211,7 +213,7 @@ async def test_a_second_factor_cannot_be_switched_on(tenantry: App, john: UserDa
     assert (await modify(tenantry, "john", totp_activated=False)).totp_activated is False
 
 
-async def test_nobody_is_changed_who_is_not_there(tenantry: App) -> None:
+async def test_scenario_19_nobody_is_changed_who_is_not_there(tenantry: App) -> None:
     with pytest.raises(UserNotFound):
         await modify(tenantry, "nobody", full_name="X")
 

@@ -119,7 +119,7 @@ def test_every_field_of_the_filter_has_a_case() -> None:
 
 
 @pytest.mark.parametrize("field", UserFilter.__struct_fields__)
-async def test_a_field_finds_who_has_the_value_and_nobody_else(
+async def test_scenario_40_a_field_finds_who_has_the_value_and_nobody_else(
     tenantry: App, crew: UserData, field: str
 ) -> None:
     hit, miss = CASES[field]
@@ -127,7 +127,7 @@ async def test_a_field_finds_who_has_the_value_and_nobody_else(
     assert "zoe.w" not in await names(tenantry, **{field: miss})
 
 
-async def test_all_conditions_must_hold(tenantry: App, crew: UserData) -> None:
+async def test_scenario_40_all_conditions_must_hold(tenantry: App, crew: UserData) -> None:
     everything = {field: hit for field, (hit, _) in CASES.items()}
     assert await names(tenantry, **everything) == {"zoe.w"}
     for field, (_, miss) in CASES.items():
