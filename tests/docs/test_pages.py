@@ -29,6 +29,7 @@ from tests.docs.blocks import (
     is_walkthrough,
     scenarios_of,
 )
+from tests.docs.reader import run_pytest
 from tests.docs.server import RunningServer
 
 pytestmark = pytest.mark.anyio
@@ -37,7 +38,8 @@ WALKTHROUGHS = [page for page in PAGES if is_walkthrough(page) and page != READM
 SCENARIOS = [scenario for page in PAGES for scenario in scenarios_of(page)]
 CLIENT_SCENARIOS = [s for s in SCENARIOS if "client" in s.given]
 ASYNC_CLIENT_SCENARIOS = [s for s in SCENARIOS if "async_client" in s.given]
-APP_SCENARIOS = [s for s in SCENARIOS if not {"client", "async_client"} & {*s.given}]
+PYTEST_SCENARIOS = [s for s in SCENARIOS if s.given == ("pytest",)]
+APP_SCENARIOS = [s for s in SCENARIOS if not {"client", "async_client", "pytest"} & {*s.given}]
 PYTHON_FILES = tuple(DOCS / "how-to" / f"{n}.md" for n in ("embed-in-your-code", "python-client"))
 
 _TOP_LEVEL_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
@@ -87,6 +89,17 @@ async def test_client_code_does_what_it_shows(scenario: Scenario, client: Client
 async def test_awaiting_code_does_what_it_shows(scenario: Scenario, server: RunningServer) -> None:
     async with AsyncClient(*read_connection(server.folder / ".tenantry")) as client:
         await _run(scenario, {"async_client": client})
+
+
+@pytest.mark.parametrize("scenario", PYTEST_SCENARIOS, ids=scenario_name)
+def test_tests_on_a_page_pass(scenario: Scenario, tmp_path: Path) -> None:
+    for block in scenario.blocks:
+        name = block.text.partition("\n")[0].removeprefix("# ")
+        assert name.endswith(".py"), f"{block.place} does not begin with the name of its file"
+        with (tmp_path / name).open("a") as file:
+            file.write(block.text)
+    done = run_pytest(tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("page", PYTHON_FILES, ids=named)

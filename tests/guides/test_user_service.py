@@ -21,6 +21,7 @@ from tenantry.users.actions import GetUserAction, UserResult
 from tenantry.users.model import UserData
 from tenantry.users.processors import UserProcessors
 from tests.docs.blocks import ROOT
+from tests.docs.reader import run_pytest
 from tests.guides.printed import Printed, pages, title
 
 pytestmark = pytest.mark.anyio
@@ -246,16 +247,7 @@ def test_blocks_13_14_15_are_tests_for_anybodys_pytest(guide: Printed, tmp_path:
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["tenantry.testing.fixtures"]\n')
     (tmp_path / "pytest.ini").write_text("[pytest]\nanyio_mode = auto\nfilterwarnings = error\n")
     (tmp_path / "test_users.py").write_text(ABOVE + blocks + BELOW)
-    environ = {n: v for n, v in os.environ.items() if not n.startswith(("TENANTRY_", "PYTEST_"))}
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
-        cwd=tmp_path,
-        env=environ | {"PYTHONPATH": os.pathsep.join([str(COMPAT), *sys.path])},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = run_pytest(tmp_path, first=COMPAT)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "4 passed" in done.stdout
 
