@@ -28,6 +28,7 @@ WRITTEN_BY_HAND = {
     "tenant.month_stats": "usage all",
     "user.purge": "user purge",
     "user.preview_purge": "user purge",
+    "vfolder.purge": "vfolder purge",
 }
 
 

@@ -263,7 +263,7 @@ async def test_scenario_32_a_folder_that_somebody_else_mounts_stops_the_purge_at
 ) -> None:
     folder = await lab.folder()
     mine = await lab.session(lab.john)
-    theirs = await lab.session(lab.jane, folders=[UUID(folder)])
+    theirs = await lab.session(lab.jane, folders=[folder])
     with acting_as(admin), pytest.raises(UserPurgeFailure, match="mounts"):
         await purge(tenantry, "john")
     found = await tenantry.users.get_user.wait_for_complete(GetUserAction(user="john"))

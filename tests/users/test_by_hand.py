@@ -10,16 +10,19 @@ import pytest
 from tenantry.app import App
 from tenantry.compute.ports import AgentRegistry
 from tenantry.errors import UserNotFound, UserPurgeFailure
-from tenantry.kernel.action import acting_as
+from tenantry.jobs.actions import GetJobAction
+from tenantry.kernel.action import SYSTEM, Origin, acting_as
 from tenantry.kernel.modifier import TriState
 from tenantry.kernel.monitor import ActionMonitor
 from tenantry.kernel.transaction import Transaction
 from tenantry.storage.actions import CreateVfolderAction
 from tenantry.storage.ports import StorageManager
 from tenantry.testing.agents import FakeAgents
+from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.statistics import FakeStatistics
 from tenantry.testing.storage import MemoryStorage, Trouble
 from tenantry.usage.ports import ValkeyStatClient
+from tenantry.users import purge
 from tenantry.users.actions import (
     AdminMonthStatsAction,
     CreateUserAction,
@@ -68,8 +71,8 @@ async def whole_life(processors: UserProcessors) -> None:
     assert (await processors.import_users.wait_for_complete(rows)).rows[0].outcome == "created"
     gone = await processors.delete_user.wait_for_complete(DeleteUserAction("amy@example.com"))
     assert gone.data.status is UserStatus.DELETED
-    purge = PurgeUserAction(email="amy@example.com")
-    assert (await processors.purge_user.wait_for_complete(purge)).data.done
+    last = PurgeUserAction(email="amy@example.com")
+    assert (await processors.purge_user.wait_for_complete(last)).data.done
     with pytest.raises(UserNotFound):
         await processors.get_user.wait_for_complete(GetUserAction("amy@example.com"))
 
@@ -147,13 +150,15 @@ class Outside:
         self.samples = FakeStatistics()
         self.session_id = self.folder_id = UUID(int=0)
 
-    def processors(self, app: App) -> UserProcessors:
-        own = {
+    def ports(self) -> dict[str, Any]:
+        return {
             "storage_manager": self.storage,
             "agent_registry": self.agents,
             "valkey_stat_client": self.samples,
         }
-        return processors_of(parts_of(app) | own)
+
+    def processors(self, app: App) -> UserProcessors:
+        return processors_of(parts_of(app) | self.ports())
 
 
 @pytest.fixture
@@ -196,6 +201,27 @@ async def test_a_purge_looks_behind_the_records_and_removes_what_is_left(
     assert outside.agents.running() == set()
     assert not await outside.storage.folder_exists("local", outside.folder_id)
     assert await outside.samples.get_samples([outside.session_id]) == {}
+
+
+async def test_who_asks_from_outside_is_answered_in_time_and_the_purge_goes_on(
+    tenantry: App, outside: Outside, clock: ShiftedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purge, "ANSWER_SECONDS", 0.1)
+    outside.storage.troubles["folder_exists"] = Trouble.HANG
+    service = UserService(**parts_of(tenantry) | outside.ports())
+    processors = UserProcessors(user_service=service)
+    with acting_as(SYSTEM, Origin("http")):
+        receipt = await processors.purge_user.wait_for_complete(PurgeUserAction(user="john"))
+    assert (receipt.data.done, receipt.data.username) == (False, "john")
+    again = await processors.purge_user.wait_for_complete(PurgeUserAction(user="john"))
+    assert (again.data.done, again.data.job_id) == (False, receipt.data.job_id)
+    await service.purger.close()
+    clock.advance(minutes=3)
+    assert await tenantry.user_service.purger.worker.run_next()
+    job_id = receipt.data.job_id
+    assert job_id is not None
+    job = await tenantry.jobs.get_job.wait_for_complete(GetJobAction(job_id))
+    assert job.data.state == "done"
 
 
 @pytest.mark.parametrize("part", ["storage", "agents"])

@@ -1,10 +1,9 @@
 """`tenantry user import`: reads a file, has every row judged, sends what is fit, tells the rest."""
 
-import contextlib
 import csv
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import click
 import msgspec
 
 from tenantry.cli import safe, session
+from tenantry.cli.bar import Bar, bar
 from tenantry.cli.exits import INVALID
 from tenantry.cli.invocation import Invocation, Plain, current
 from tenantry.errors import TenantryError
@@ -26,8 +26,6 @@ _MOST_ROWS = 1000
 _MOST_BYTES = 3 * 2**20
 _AT_ONCE = 2
 _SHOWN_FAULTS = 20
-
-Progress = Callable[[int], None]
 
 
 class RowOutcome(msgspec.Struct, frozen=True):
@@ -85,18 +83,18 @@ async def _import(
 ) -> bool:
     """Fill in the outcomes; whether anything was to be written."""
     if dry_run or not skip_invalid:
-        with _progress("Checking", len(reading.rows)) as done:
+        with bar("Checking", len(reading.rows)) as done:
             judged = await _send(transport, reading.rows, done, dry_run=True)
         if dry_run or reading.faults or any(o.outcome == REFUSED for o in judged):
             outcomes += judged
             return False
-    with _progress("Importing", len(reading.rows)) as done:
+    with bar("Importing", len(reading.rows)) as done:
         outcomes += await _send(transport, reading.rows, done, dry_run=False)
     return True
 
 
 async def _send(
-    transport: "Transport", rows: Sequence["Row"], done: Progress, *, dry_run: bool
+    transport: "Transport", rows: Sequence["Row"], done: Bar, *, dry_run: bool
 ) -> list[RowOutcome]:
     """The outcome of each row. A failure ends the work; what was sent before it stands."""
     import anyio
@@ -115,7 +113,7 @@ async def _send(
                 failures.append(error)
             if failures:
                 return
-            done(len(batch))
+            done.advance(len(batch))
 
     async with anyio.create_task_group() as group:
         for _ in range(_AT_ONCE):
@@ -204,36 +202,3 @@ def _note(text: str) -> None:
     from tenantry.cli.output import note
 
     note(text)
-
-
-def _count_nothing(_: int) -> None:
-    """For where nobody watches."""
-
-
-@contextlib.contextmanager
-def _progress(what: str, total: int) -> Iterator[Progress]:
-    """A bar on a terminal; silence everywhere else."""
-    if not sys.stderr.isatty() or total == 0:
-        yield _count_nothing
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    from tenantry.cli.output import colored
-
-    console = Console(stderr=True, no_color=not colored(current()) or None)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda rows: bar.advance(task, rows)

@@ -26,5 +26,5 @@ ROUTES = (
     Route("POST", f"{_ONE}/hand-over", HandOverVfolderAction, "vfolder hand-over"),
     Route("DELETE", _ONE, DeleteVfolderAction, "vfolder delete"),
     Route("POST", f"{_ONE}/restore", RestoreVfolderAction, "vfolder restore"),
-    Route("POST", f"{_ONE}/purge", PurgeVfolderAction, "vfolder purge", status=202),
+    Route("POST", f"{_ONE}/purge", PurgeVfolderAction, status=202),
 )

@@ -4,6 +4,9 @@ A crash at any point is resumed by the next worker; a step that fails leaves a j
 and never a user of whom some rows are gone.
 """
 
+import asyncio
+import logging
+from contextvars import Context
 from uuid import UUID
 
 import msgspec
@@ -16,7 +19,14 @@ from tenantry.errors import (
 from tenantry.jobs.failpoints import failpoint
 from tenantry.jobs.model import JobState
 from tenantry.jobs.worker import Progress, Receipt
-from tenantry.kernel.action import Actor, ActorKind, Note, current_actor
+from tenantry.kernel.action import (
+    Actor,
+    ActorKind,
+    Note,
+    Origin,
+    current_actor,
+    current_origin,
+)
 from tenantry.kernel.modifier import OptionalState
 from tenantry.kernel.transaction import Transaction
 from tenantry.users import access
@@ -30,6 +40,10 @@ from tenantry.users.purging import Outcome, PurgeOrder, PurgeReceipt, UserInfoCo
 from tenantry.users.repository import UserRepository
 
 KEPT = ["audit entries, under a pseudonym"]
+ANSWER_SECONDS = 5.0
+"""Who asks from outside is answered by then, whatever is left to do."""
+
+logger = logging.getLogger(__name__)
 
 
 class UserPurger:
@@ -46,6 +60,7 @@ class UserPurger:
         self._admin = admin_user_repository
         self._database = user_repository.database
         self._leftovers = leftovers
+        self._running: set[asyncio.Task[None]] = set()
         self.worker = admin_user_repository.worker(self.perform)
 
     async def preview(self, action: PreviewPurgeAction) -> PurgeResult:
@@ -59,8 +74,10 @@ class UserPurger:
     async def purge_user(self, action: PurgeUserAction) -> PurgeResult:
         """Begin the purge and work on it until it is done.
 
-        UserPurgeFailure where it must not begin, and where a step failed: then the user stays
-        marked and the job, which the error names, is tried again.
+        The receipt is not ``done`` where another worker is at it, and where a face asks and it
+        takes longer than ``ANSWER_SECONDS``: the job that it names goes on. UserPurgeFailure
+        where the purge must not begin, and where a step failed: then the user stays marked and
+        the job, which the error names, is tried again.
         """
         async with self._database.transaction() as tx:
             user = await self._users.lock(tx, action.key(), Scope.of(current_actor()))
@@ -71,17 +88,44 @@ class UserPurger:
             changes = {"status": (user.status.value, "purging")}
             tx.note(Note(user.username, user.id, user.tenant_id, changes))
         failpoint("purge.marked")
-        await self._admin.work_on(job_id, self.perform)
+        await self._work_on(job_id)
         async with self._database.autocommit() as tx:
             job = await self._admin.job(tx, job_id)
         if job is not None and job.state is JobState.DONE:
             receipt = msgspec.convert(job.receipt, PurgeReceipt)
             return PurgeResult(msgspec.structs.replace(receipt, username=user.username))
-        said = job.error if job is not None and job.error else "another worker is at it"
-        raise UserPurgeFailure(
-            f"The purge has begun but is not done: {said}. Job {job_id} tries it again.",
-            job_id=str(job_id),
-        )
+        if job is not None and job.error is not None:
+            raise UserPurgeFailure(
+                f"The purge has begun but is not done: {job.error}. Job {job_id} tries it again.",
+                job_id=str(job_id),
+            )
+        under_way = _receipt(user.id, user.username, plan)
+        return PurgeResult(msgspec.structs.replace(under_way, job_id=job_id))
+
+    async def close(self) -> None:
+        """Stop; what is not done is resumed by the next process."""
+        for work in list(self._running):
+            work.cancel()
+            await asyncio.wait([work])
+
+    async def _work_on(self, job_id: UUID) -> None:
+        """Do the job in a task of its own, which goes on when nobody waits for it any more.
+
+        Its context is empty: it is no part of the run that asked for it.
+        """
+        coroutine = self._admin.work_on(job_id, self.perform)
+        work = asyncio.get_running_loop().create_task(coroutine, context=Context())
+        self._running.add(work)
+        work.add_done_callback(self._ended)
+        at_home = current_origin().face == Origin().face
+        done, _ = await asyncio.wait([work], timeout=None if at_home else ANSWER_SECONDS)
+        if done:
+            await work
+
+    def _ended(self, work: "asyncio.Task[None]") -> None:
+        self._running.discard(work)
+        if not work.cancelled() and work.exception() is not None:
+            logger.warning("a purge could not be worked on: %s", work.exception())
 
     async def perform(self, progress: Progress) -> Receipt:
         """Do, or go on with, a purge."""
