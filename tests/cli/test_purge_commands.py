@@ -34,7 +34,7 @@ RECEIPT = PurgeReceipt(user_id=USER, username="john", steps={}, kept=[], done=Fa
 def folder(**fields: Any) -> VfolderData:
     empty = dict.fromkeys(VfolderData.__struct_fields__)
     known = {"id": UUID(int=9), "name": "data", "status": VfolderStatus.DELETING}
-    return VfolderData(**{**empty, **known, **fields})  # type: ignore[arg-type]  # some suffice
+    return VfolderData(**{**empty, **known, **fields})
 
 
 def job(**fields: Any) -> JobResult:

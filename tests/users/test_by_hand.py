@@ -130,6 +130,17 @@ async def test_repositories_may_be_mocks_that_say_what_a_test_wants(john: UserDa
     admin_users.begin.assert_not_called()
 
 
+async def test_the_whole_service_may_be_a_mock() -> None:
+    service = MagicMock(spec=UserService)
+    service.purge_user.side_effect = UserPurgeFailure("a folder is mounted")
+    processors = UserProcessors(user_service=service, action_monitors=[])
+    with pytest.raises(UserPurgeFailure):
+        await processors.purge_user.wait_for_complete(PurgeUserAction(user="john"))
+    for processor in vars(processors).values():
+        handler = getattr(service, processor._handle._mock_name)
+        assert handler is processor._handle
+
+
 async def test_monitors_given_by_hand_see_every_run(tenantry: App) -> None:
     monitor = MagicMock(spec=ActionMonitor)
     service = UserService(**parts_of(tenantry))

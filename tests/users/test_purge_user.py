@@ -11,6 +11,7 @@ from tenantry.app import App
 from tenantry.audit.actions import SearchAuditAction
 from tenantry.compute.actions import CreateComputeSessionAction, RegisterAgentAction
 from tenantry.errors import (
+    InvalidInput,
     LastAdministrator,
     PermissionError,
     UserModificationBadRequest,
@@ -20,6 +21,7 @@ from tenantry.errors import (
 from tenantry.jobs.actions import ListJobsAction
 from tenantry.jobs.model import JobState
 from tenantry.kernel.action import acting_as
+from tenantry.kernel.modifier import OptionalState
 from tenantry.kernel.transaction import Statement
 from tenantry.storage.actions import CreateVfolderAction, ShareVfolderAction
 from tenantry.testing.clock import ShiftedClock
@@ -32,7 +34,7 @@ from tenantry.users.actions import (
     PurgeResult,
     PurgeUserAction,
 )
-from tenantry.users.model import UserCreator, UserData, UserRole
+from tenantry.users.model import UserCreator, UserData, UserRole, UserStatus
 from tenantry.users.purging import UserInfoContext
 
 pytestmark = pytest.mark.anyio
@@ -119,6 +121,48 @@ async def test_the_context_may_name_the_purged_user_and_must_agree_with_itself(
         assert caught.value.field == f"user_info_ctx.{next(iter(wrong))}"
     context = UserInfoContext(**right)  # type: ignore[arg-type]  # as above
     assert (await purge(tenantry, "john", user_info_ctx=context)).data.done
+
+
+async def test_the_context_is_checked_whatever_its_types_are(
+    tenantry: App, john: UserData, admin: UserData, folder: str
+) -> None:
+    """An id as text that names the purged user must not make that user the heir."""
+    await make_user(tenantry, "jane")
+    with acting_as(john):
+        share = ShareVfolderAction(folder=folder, user="jane")
+        await tenantry.vfolders.share.wait_for_complete(share)
+    given: dict[str, Any] = {"email": john.email, "main_access_key": john.main_access_key}
+    for wrong in ("no id", 7):
+        context = UserInfoContext(uuid=wrong, **given)  # type: ignore[arg-type]  # on purpose
+        with pytest.raises(InvalidInput) as caught:
+            await purge(tenantry, "john", user_info_ctx=context)
+        assert caught.value.field == "uuid"
+    context = UserInfoContext(uuid=str(john.id), **given)  # type: ignore[arg-type]  # as above
+    with acting_as(admin):
+        receipt = await purge(tenantry, "john", user_info_ctx=context)
+    assert [f["id"] for f in receipt.data.steps["vfolders"]["handed_over"]] == [folder]
+
+
+async def test_nobody_who_is_not_active_takes_anything_over(
+    tenantry: App, john: UserData, admin: UserData
+) -> None:
+    heir = await make_user(tenantry, "heir", status=UserStatus.SUSPENDED)
+    assert heir.email is not None
+    context = UserInfoContext(uuid=heir.id, email=heir.email, main_access_key=heir.main_access_key)
+    with acting_as(admin), pytest.raises(UserModificationBadRequest, match="not active"):
+        await purge(tenantry, "john", user_info_ctx=context)
+
+
+@pytest.mark.parametrize("option", ["purge_shared_vfolders", "delegate_endpoint_ownership"])
+@pytest.mark.parametrize("value", [True, None, "yes", OptionalState.update("yes")])
+async def test_an_option_is_an_optional_state_of_true_or_false(
+    tenantry: App, john: UserData, option: str, value: Any
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        await purge(tenantry, "john", **{option: value})
+    assert caught.value.field == option
+    found = await tenantry.users.find_user.wait_for_complete(FindUserAction(user="john"))
+    assert found.data == john
 
 
 async def test_nobody_purges_themselves_or_the_last_superadmin(

@@ -29,6 +29,7 @@ from tenantry.kernel.action import (
 )
 from tenantry.kernel.modifier import OptionalState
 from tenantry.kernel.transaction import Transaction
+from tenantry.record import require_types
 from tenantry.users import access
 from tenantry.users.access import Scope
 from tenantry.users.actions import PreviewPurgeAction, PurgeResult, PurgeUserAction
@@ -162,12 +163,14 @@ class UserPurger:
         access.require_may_purge(actor, user)
         await self._require_administrator_left(tx, user)
         context = action.user_info_ctx
-        if context is not None:
-            await self._require_agreement(tx, context, Scope.of(actor))
+        named = None if context is None else await self._named(tx, context, Scope.of(actor))
+        if named is not None and named.id != user.id and not named.is_active:
+            message = "is not active and can take nothing over"
+            raise UserModificationBadRequest.of("user_info_ctx.uuid", "not_active", message)
         return PurgeOrder(
             user_id=user.id,
             tenant_id=user.tenant_id,
-            receiver_id=_receiver(actor, user, context),
+            receiver_id=_receiver(actor, user, named),
             purge_shared_vfolders=_said(action.purge_shared_vfolders, "purge_shared_vfolders"),
             delegate_endpoint_ownership=_said(
                 action.delegate_endpoint_ownership, "delegate_endpoint_ownership"
@@ -181,10 +184,12 @@ class UserPurger:
         if not await self._users.has_others(tx, user.role, user.id, user.tenant_id):
             raise LastAdministrator(f"{user.username} is the last active {user.role}.")
 
-    async def _require_agreement(
-        self, tx: Transaction, context: UserInfoContext, scope: Scope
-    ) -> None:
-        """Id, email and key must be one user's; who is confused must not purge."""
+    async def _named(self, tx: Transaction, context: UserInfoContext, scope: Scope) -> UserData:
+        """Whom the context names: id, email and key are one user's; who is confused must not purge.
+
+        Somebody out of the actor's sight is nobody.
+        """
+        require_types(context)
         named = await self._users.find(tx, UserKey("id", str(context.uuid)), scope)
         if named is None:
             field = "uuid"
@@ -193,15 +198,15 @@ class UserPurger:
         elif context.main_access_key != named.main_access_key:
             field = "main_access_key"
         else:
-            return
+            return named
         message = "does not agree with the rest of the context"
         raise UserModificationBadRequest.of(f"user_info_ctx.{field}", "disagrees", message)
 
 
-def _receiver(actor: Actor, user: UserData, context: UserInfoContext | None) -> UUID | None:
+def _receiver(actor: Actor, user: UserData, named: UserData | None) -> UUID | None:
     """Who takes over what is shared: whom the context names, unless that is the purged user."""
-    if context is not None and context.uuid != user.id:
-        return context.uuid
+    if named is not None and named.id != user.id:
+        return named.id
     return actor.id if actor.kind is ActorKind.USER else None
 
 

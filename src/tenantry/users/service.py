@@ -27,8 +27,13 @@ from tenantry.users.actions import (
     FindUserAction,
     FoundUser,
     GetUserAction,
+    ImportResult,
+    ImportUsersAction,
     ListUsersAction,
     ModifyUserAction,
+    PreviewPurgeAction,
+    PurgeResult,
+    PurgeUserAction,
     RestoreUserAction,
     SearchUsersAction,
     UserMonthStatsAction,
@@ -71,19 +76,22 @@ class UserService:
         self._users = user_repository
         self._database = user_repository.database
         self._samples = valkey_stat_client
-        self.importer = UserImporter(user_repository)
-        """What handles imports."""
+        self._importer = UserImporter(user_repository)
         leftovers = Leftovers(
             storage_manager=storage_manager,
             agent_registry=agent_registry,
             valkey_stat_client=valkey_stat_client,
         )
-        self.purger = UserPurger(
+        self._purger = UserPurger(
             user_repository=user_repository,
             admin_user_repository=admin_user_repository,
             leftovers=leftovers,
         )
-        """What handles purges."""
+
+    @property
+    def purger(self) -> UserPurger:
+        """What purges, also those that were interrupted."""
+        return self._purger
 
     async def create_user(self, action: CreateUserAction) -> UserResult:
         """Add a user; UserConflict names what is taken, UserCreationBadRequest what is wrong."""
@@ -163,6 +171,18 @@ class UserService:
     async def restore_user(self, action: RestoreUserAction) -> UserResult:
         """Make a deleted user active again; StateConflict for one that is not deleted."""
         return await self._set_deleted(action.key(), UserStatus.ACTIVE)
+
+    async def purge_user(self, action: PurgeUserAction) -> PurgeResult:
+        """Remove a user for good; see ``UserPurger``."""
+        return await self._purger.purge_user(action)
+
+    async def preview_purge(self, action: PreviewPurgeAction) -> PurgeResult:
+        """What a purge would do now; changes nothing."""
+        return await self._purger.preview(action)
+
+    async def import_users(self, action: ImportUsersAction) -> ImportResult:
+        """Add many users, each row by itself; see ``UserImporter``."""
+        return await self._importer.import_users(action)
 
     async def user_month_stats(self, action: UserMonthStatsAction) -> MonthStatsResult:
         """A user's figures; UserNotFound also for one that the actor cannot see."""
