@@ -11,6 +11,7 @@ from types import MappingProxyType
 from rich.console import Console
 
 from bench import (
+    audit_cost,
     csv_import,
     delete_folder,
     help_page,
@@ -48,6 +49,7 @@ IN_WORLD: Mapping[str, tuple[str, InWorld]] = MappingProxyType(
         "substring_search": (substring_search.TITLE, substring_search.measure),
         "login_overhead": (login_overhead.TITLE, login_overhead.measure),
         "http_get": (http_get.TITLE, http_get.measure),
+        "audit_cost": (audit_cost.TITLE, audit_cost.measure),
     }
 )
 """Programs that share the large world."""

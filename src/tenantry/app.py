@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from tenantry import bootstrap
 from tenantry.access_keys.processors import AccessKeyProcessors
 from tenantry.adapters.agents import LocalAgents
+from tenantry.adapters.anchor import AnchorFile
 from tenantry.adapters.argon2 import ThreadedHasher
 from tenantry.adapters.cipher import Cipher, ensure_keys, read_keys
 from tenantry.adapters.log import LogMonitor
@@ -29,6 +30,8 @@ from tenantry.adapters.supervisor import kept_running
 from tenantry.adapters.valkey import EmbeddedValkey, ValkeyConnection, available
 from tenantry.adapters.valkey_statistics import NoStatistics, ValkeyStatistics
 from tenantry.assembly import Assembly, Foundation
+from tenantry.audit.keys import PersonKeys
+from tenantry.audit.parts import AuditParts
 from tenantry.audit.processors import AuditProcessors
 from tenantry.audit.recorder import AuditMonitor, AuditRecorder
 from tenantry.audit.repository import AuditRepository
@@ -46,7 +49,7 @@ from tenantry.mail.model import Sender
 from tenantry.mail.ports import Mailer
 from tenantry.resets.processors import ResetProcessors
 from tenantry.resources.processors import ResourceProcessors
-from tenantry.routes import wire
+from tenantry.routes import ROUTES, wire
 from tenantry.second_factor.processors import SecondFactorProcessors
 from tenantry.settings import Settings
 from tenantry.storage.processors import VfolderProcessors
@@ -92,7 +95,7 @@ class App:
         self.action_monitors: list[ActionMonitor] = [
             LogMonitor(),
             MetricsMonitor(self.registry),
-            AuditMonitor(recorder, database),
+            AuditMonitor(recorder, AuditRepository(), database),
         ]
         self.assembly = services = Assembly(foundation)
         self.user_repository = services.user_repository
@@ -116,7 +119,8 @@ class App:
         self.vfolders = VfolderProcessors(storage_service=services.storage, run=run)
         self.compute = ComputeProcessors(compute_service=services.compute, run=run)
         self.jobs = JobProcessors(job_service=services.jobs, run=run)
-        self.audit = AuditProcessors(audit_service=services.audit, run=run)
+        self.audit_parts = foundation.audit
+        self.audit = AuditProcessors(parts=self.audit_parts, run=run)
 
     def upkeep(self) -> list[Coroutine[Any, Any, None]]:
         """What is to be done all the time, by every server: each ends only when cancelled."""
@@ -128,6 +132,7 @@ class App:
             services.compute_upkeep.run_forever(),
             services.usage_collector.run_forever(),
             services.password_mail.worker().run_forever(),
+            self.audit_parts.upkeep.run_forever(),
         ]
 
     @property
@@ -184,9 +189,20 @@ async def open_app(
         valkey_url = await _valkey_url(stack, settings)
         pool = await open_pool(dsn, settings)
         stack.push_async_callback(_close, pool)
-        recorder = AuditRecorder(AuditRepository(), clock)
+        cipher = _cipher(settings)
+        keys = PersonKeys(cipher=cipher, make_box=lambda key: Cipher([key]))
+        recorder = AuditRecorder(AuditRepository(), keys, clock)
         database = PostgresDatabase(pool, recorder, settings.database_acquire_timeout)
-        foundation = await _foundation(stack, settings, database, clock, valkey_url, mailer)
+        foundation = await _foundation(
+            stack,
+            settings,
+            database,
+            clock,
+            valkey_url,
+            mailer,
+            cipher=cipher,
+            person_keys=keys,
+        )
         valkey = ValkeyConnection.connect(valkey_url) if valkey_url else None
         if valkey is not None:
             stack.push_async_callback(valkey.close)
@@ -235,6 +251,9 @@ async def _foundation(
     clock: Clock,
     valkey_url: str | None,
     mailer: Mailer | None,
+    *,
+    cipher: Cipher,
+    person_keys: PersonKeys,
 ) -> Foundation:
     async with database.transaction() as tx:
         cursor_key = await bootstrap.install(tx, clock)
@@ -253,13 +272,24 @@ async def _foundation(
     statistics = ValkeyStatistics.connect(valkey_url) if valkey_url else NoStatistics()
     if isinstance(statistics, ValkeyStatistics):
         stack.push_async_callback(statistics.close)
+    audit = AuditParts(
+        database=database,
+        cipher=cipher,
+        keys=person_keys,
+        anchor=AnchorFile(settings.audit_anchor or settings.data_dir / "audit.anchor"),
+        tags=frozenset(route.action.tag for route in ROUTES),
+        settings=settings,
+        clock=clock,
+        cursor_key=cursor_key,
+    )
     return Foundation(
         settings=settings,
         database=database,
         clock=clock,
         cursor_key=cursor_key,
         hasher=hasher,
-        cipher=_cipher(settings),
+        cipher=cipher,
+        audit=audit,
         storage_manager=storage,
         agent_registry=LocalAgents(settings.data_dir / "agents"),
         valkey_stat_client=statistics,

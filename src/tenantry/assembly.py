@@ -11,8 +11,7 @@ from tenantry.access_keys.repository import AccessKeyRepository
 from tenantry.access_keys.service import AccessKeyService
 from tenantry.adapters.agents import LocalAgents
 from tenantry.adapters.cipher import Cipher
-from tenantry.audit.repository import AuditRepository
-from tenantry.audit.service import AuditService
+from tenantry.audit.parts import AuditParts
 from tenantry.auth.service import AuthService
 from tenantry.compute.launcher import Launcher
 from tenantry.compute.purge import ComputePurge
@@ -78,6 +77,7 @@ class Foundation:
     cursor_key: bytes
     hasher: PasswordHasher
     cipher: Cipher
+    audit: AuditParts
     storage_manager: StorageManager
     agent_registry: LocalAgents
     valkey_stat_client: ValkeyStatClient
@@ -138,15 +138,6 @@ class Assembly:
             hasher=self._on.hasher,
             password_policy=self._password_policy,
             clock=self._on.clock,
-        )
-
-    @cached_property
-    def audit(self) -> AuditService:
-        """Searches the audit."""
-        return AuditService(
-            database=self._on.database,
-            audit_repository=AuditRepository(),
-            cursor_key=self._on.cursor_key,
         )
 
     @cached_property
@@ -301,6 +292,7 @@ class Assembly:
     async def prepare_secrets(self) -> None:
         """Seal all secrets with today's key; ConfigurationError where one cannot be opened."""
         cipher = self._on.cipher
+        await self._on.audit.prepare()
         held = await self.keyring.key_ids() | await self.code_verifier.key_ids()
         cipher.require_known(held)
         if held - {cipher.current_id}:
@@ -381,6 +373,7 @@ class Assembly:
             ),
             SecondFactorCompanion(second_factor_repository=self._factors),
             self._vfolder_companion,
+            self._on.audit.companion,
         ]
 
     @cached_property

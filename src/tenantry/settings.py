@@ -257,6 +257,22 @@ class Settings:
     smtp_timeout: float = setting(
         10.0, seconds(0.1, 600), "Seconds that handing over one mail may take."
     )
+    audit_seal_seconds: float = setting(
+        60.0, seconds(0.1, 86_400), "Seconds after which new audit entries are sealed."
+    )
+    audit_retention_months: int | None = setting(
+        None,
+        whole(1, 1200),
+        "Whole months that audit entries are kept beside the present one; older ones are dropped.",
+        shown="for ever",
+    )
+    audit_anchor: Path | None = setting(
+        None,
+        folder,
+        "File that remembers the heads of the audit's chain, best where the database's superuser "
+        "cannot write.",
+        shown="`audit.anchor` in `TENANTRY_DATA_DIR`",
+    )
     log_level: str = setting(
         "info",
         choice("debug", "info", "warning", "error"),

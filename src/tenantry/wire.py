@@ -26,6 +26,7 @@ _AT = re.compile(r" - at `\$([^`]*)`$")
 _EXTRA = re.compile(r"^Object contains unknown field (.*)$")
 _MISSING = re.compile(r"^Object missing required field (.*)$")
 _WHOLE = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+_DECIMAL = re.compile(r"-?[0-9]{1,19}\.[0-9]{1,19}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -300,13 +301,17 @@ def _as_text(value: object) -> str:
     return str(value)
 
 
-def _from_text(text: str, annotation: Any) -> object:  # Any: a type expression
-    """The value that a text stands for: itself, a whole number, or true or false."""
+def _from_text(text: object, annotation: Any) -> object:  # Any: a type expression
+    """The value that a text stands for: itself, a number, or true or false."""
     try:
         return msgspec.convert(text, annotation)
     except msgspec.ValidationError:
+        if not isinstance(text, str):
+            raise  # the command line has read it already
         if _WHOLE.fullmatch(text):
             return msgspec.convert(int(text), annotation)
+        if _DECIMAL.fullmatch(text):
+            return msgspec.convert(float(text), annotation)
         if text in ("true", "false"):
             return msgspec.convert(text == "true", annotation)
         raise

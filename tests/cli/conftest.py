@@ -85,6 +85,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         TENANTRY_PORT="0",
         TENANTRY_HASH_MEMORY_KIB="8",
         TENANTRY_HASH_TIME_COST="1",
+        TENANTRY_AUDIT_SEAL_SECONDS="1",
     )
     log = folder / "log"
     with log.open("wb") as out:

@@ -268,5 +268,5 @@ async def test_creations_and_denials_are_audited_without_command_or_environment(
         "select * from audit_entries where action = 'compute.create' order by at"
     )
     assert [row["outcome"] for row in rows] == ["succeeded", "failed"]
-    assert (rows[0]["actor"], rows[0]["target_id"]) == ("john", session.id)
+    assert (rows[0]["actor_id"], rows[0]["target_id"]) == (john.id, session.id)
     assert not any("hush" in str(dict(row)) for row in rows)

@@ -2,10 +2,10 @@
 
 import asyncio
 
-import asyncpg
 import pytest
 
 from tenantry.app import App
+from tenantry.audit.actions import SearchAuditAction
 from tenantry.compute.actions import GetComputeSessionAction, TerminateComputeSessionAction
 from tenantry.compute.model import ComputeSessionData, SessionStatus
 from tenantry.errors import ComputeSessionNotFound, PermissionError
@@ -113,14 +113,12 @@ async def test_who_may_end_a_session(
 
 
 async def test_an_end_is_audited_with_the_change(
-    compute: Compute, john: UserData, owner: asyncpg.Connection
+    tenantry: App, compute: Compute, john: UserData
 ) -> None:
     session = await compute.run(user="john")
     with acting_as(john):
         await stop(compute, session)
-    row = await owner.fetchrow(
-        "select *, changes::text as text from audit_entries where action = 'compute.terminate'"
-    )
-    assert row is not None
-    assert (row["actor"], row["target_id"]) == ("john", session.id)
-    assert row["text"] == '{"status": ["running", "terminating"]}'
+    search = SearchAuditAction(action="compute.terminate")
+    (entry,) = (await tenantry.audit.search.wait_for_complete(search)).items
+    assert (entry.actor, entry.target_id) == ("john", session.id)
+    assert entry.changes == {"status": ["running", "terminating"]}

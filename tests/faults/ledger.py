@@ -22,7 +22,7 @@ GAPS = """
     where u.username like 'writer-%' group by u.id having u.version <> count(a.id)
 """
 ORPHANS = """
-    select a.target from audit_entries a
+    select a.id from audit_entries a
     where a.outcome = 'succeeded' and a.action in ('user.create', 'user.modify')
         and not exists (select from users u where u.id = a.target_id)
 """

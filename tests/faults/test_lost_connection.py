@@ -167,7 +167,8 @@ async def succeeded(owner: asyncpg.Connection, action: str, target: str) -> int:
     """How many audit entries say that this was done."""
     found = await owner.fetchval(
         "select count(*) from audit_entries"
-        " where action = $1 and target = $2 and outcome = 'succeeded'",
+        " where action = $1 and outcome = 'succeeded'"
+        " and target_id = (select id from users where username = $2)",
         action,
         target,
     )

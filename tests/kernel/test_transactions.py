@@ -126,7 +126,7 @@ async def test_an_entry_that_breaks_a_rule_of_the_table_undoes_the_change_too(
     tenantry: App, owner: asyncpg.Connection
 ) -> None:
     await owner.execute(
-        "alter table audit_entries add constraint broken check (target <> 'ada') not valid"
+        "alter table audit_entries add constraint broken check (action <> 'user.create') not valid"
     )
     try:
         with pytest.raises(ConstraintViolation):

@@ -6,8 +6,10 @@ import signal
 import sys
 from pathlib import Path
 
+from tenantry.adapters.cipher import Cipher
 from tenantry.adapters.postgres.database import PostgresDatabase, open_pool
 from tenantry.adapters.storage import LocalStorage
+from tenantry.audit.keys import PersonKeys
 from tenantry.audit.recorder import AuditRecorder
 from tenantry.audit.repository import AuditRepository
 from tenantry.kernel.clock import SystemClock
@@ -21,7 +23,9 @@ async def main(dsn: str, root: str) -> None:
     """Begin to delete what is marked, and die as soon as files have gone."""
     clock = SystemClock()
     pool = await open_pool(dsn, Settings(database_url=dsn, migration_database_url=dsn))
-    database = PostgresDatabase(pool, AuditRecorder(AuditRepository(), clock), 5.0)
+    cipher = Cipher([bytes(32)])
+    keys = PersonKeys(cipher=cipher, make_box=lambda key: Cipher([key]))
+    database = PostgresDatabase(pool, AuditRecorder(AuditRepository(), keys, clock), 5.0)
     folders = FolderRepository()
     deletions = Deletions(
         database=database,

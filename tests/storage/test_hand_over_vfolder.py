@@ -41,7 +41,7 @@ async def test_the_new_owner_has_it_and_the_old_one_has_not(
     found = await tenantry.audit.search.wait_for_complete(
         SearchAuditAction(action="vfolder.hand_over")
     )
-    assert found.items[0].changes["owner"] == ["john", "jane"]
+    assert found.items[0].changes["owner"] == [str(folder.owner_id), str(jane.id)]
 
 
 async def test_guests_stay_and_the_new_owner_is_none_any_more(

@@ -1,5 +1,7 @@
 """Encryption of secrets at rest: AES-256-GCM with several keys, the first of which encrypts.
 
+The same keys sign what the database must not be able to make up (HMAC-SHA-256).
+
 A sealed secret begins with the id of its key. What it is the secret of (its context) is
 authenticated with it, so that nobody who can write to the database can move a secret from one
 row to another.
@@ -7,6 +9,7 @@ row to another.
 
 import binascii
 import hashlib
+import hmac
 import os
 import secrets
 import stat
@@ -23,6 +26,7 @@ from tenantry.errors import ConfigurationError
 KEY_BYTES = 32
 KEY_ID_BYTES = 8
 NONCE_BYTES = 12
+_SIGNING = b"tenantry signing"
 _INTRODUCTION = (
     "# Encrypts secrets in the database. Keep a copy apart from the database's backups.\n"
     "# The first key encrypts, the others only decrypt. To change it, put a new one first.\n"
@@ -36,6 +40,7 @@ class Cipher:
         if not keys or any(len(key) != KEY_BYTES for key in keys):
             raise ConfigurationError(f"Keys of {KEY_BYTES} bytes are needed to encrypt secrets.")
         self._ciphers = {_id_of(key): AESGCM(key) for key in keys}
+        self._signing = {_id_of(key): hmac.digest(key, _SIGNING, "sha256") for key in keys}
         self._first = _id_of(keys[0])
 
     @property
@@ -58,6 +63,17 @@ class Cipher:
             return cipher.decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], context)
         except InvalidTag:
             raise ConfigurationError("A stored secret was damaged or moved.") from None
+
+    def sign(self, message: bytes) -> bytes:
+        """A signature that only who has the key can make or check."""
+        return self._first + hmac.digest(self._signing[self._first], message, "sha256")
+
+    def is_signed(self, message: bytes, signature: bytes) -> bool | None:
+        """Whether one of the keys signed this message; None where its key is not here."""
+        key = self._signing.get(signature[:KEY_ID_BYTES])
+        if key is None:
+            return None
+        return hmac.compare_digest(signature[KEY_ID_BYTES:], hmac.digest(key, message, "sha256"))
 
     def require_known(self, key_ids: Iterable[bytes]) -> None:
         """ConfigurationError when secrets exist that no key here opens."""

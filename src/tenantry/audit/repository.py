@@ -1,99 +1,87 @@
-"""The SQL of the audit: entries are added and read, never changed."""
+"""Adds and finds audit entries, and keeps the keys that open them. Never begins or commits."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
 
-import msgspec
-
-from tenantry.audit.model import AuditEntry
-from tenantry.kernel.action import Outcome
-from tenantry.kernel.transaction import Row, Statement, Transaction
-
-INSERT = Statement(
-    "audit.insert",
-    "Add the entries of one run, any number of them in one round trip.",
-    """
-    insert into audit_entries
-        (tenant_id, at, id, run_id, action, outcome, reason, actor, actor_id, target, target_id,
-         address, user_agent, request_id, face, changes)
-    select tenant_id, $1, id, $2, $3, outcome, reason, $4, $5, target, target_id,
-           $6, $7, $8, $9, changes::jsonb
-    from unnest($10::uuid[], $11::uuid[], $12::text[], $13::text[], $14::text[], $15::uuid[],
-                $16::text[])
-        as entry (id, tenant_id, outcome, reason, target, target_id, changes)
-    """,
-)
-
-_SELECT = "select *, changes::text as changes_text from audit_entries"
+from tenantry.audit import queries
+from tenantry.audit.keys import PersonKey
+from tenantry.conditions import Asked
+from tenantry.kernel.transaction import Row, Transaction
 
 
 class AuditRepository:
-    """Adds and finds audit entries."""
+    """The tables audit_entries, audit_keys and audit_erasures."""
 
     def insert(self, tx: Transaction, *arguments: object) -> None:
         """Add entries; the arguments are those of ``audit.insert``."""
-        tx.later(INSERT, *arguments)
+        tx.later(queries.INSERT, *arguments)
+
+    def insert_keys(self, tx: Transaction, keys: Collection[PersonKey], now: datetime) -> None:
+        """Add keys, together with the entries that need them."""
+        ids, people = [key.id for key in keys], [key.person_id for key in keys]
+        tx.later(queries.INSERT_KEYS, now, ids, people, [key.wrapped for key in keys])
 
     async def page(
-        self, tx: Transaction, conditions: Sequence[tuple[str, object]], limit: int
-    ) -> list[AuditEntry]:
-        """The newest entries for which all conditions hold; see ``search_statement``."""
-        statement, arguments = search_statement(conditions, limit)
-        return [_entry(row) for row in await tx.fetch(statement, *arguments)]
+        self,
+        tx: Transaction,
+        conditions: Asked,
+        either: Asked,
+        limit: int,
+    ) -> Sequence[Row]:
+        """The newest entries as they are stored; see ``search_statement``."""
+        statement, arguments = queries.search_statement(conditions, either, limit)
+        return await tx.fetch(statement, *arguments)
 
+    async def keys(
+        self, tx: Transaction, ids: Collection[UUID], first: datetime, last: datetime
+    ) -> Sequence[Row]:
+        """The keys of these ids, made in this time, that have not been destroyed."""
+        return await tx.fetch(queries.KEYS, ids, first, last)
 
-CONDITIONS = {
-    "tenant": "tenant_id = {0}",
-    "self": "(target_id = {0} or actor_id = {0})",
-    # A run that was denied or failed before it found the user knows the name only.
-    "user": "(target_id in (select id from users where username_key = {0})"
-    " or actor_id in (select id from users where username_key = {0})"
-    " or target_id is null and target in"
-    " (select username from users where username_key = {0} union all select {0}))",
-    "actor": "actor_id in (select id from users where username_key = {0})",
-    "action": "action = {0}",
-    "outcome": "outcome = {0}",
-    "address": "address = {0}",
-    "since": "at >= {0}",
-    "until": "at < {0}",
-    "before": "(at, id) < ({0}, {1})",
-}
-"""The conditions that a search may have; placeholders stand for bound parameters."""
+    async def find_user(
+        self, tx: Transaction, username_key: str, tenant_id: UUID | None
+    ) -> tuple[UUID, UUID] | None:
+        """Id and tenant of the user of this name, in this tenant (None: in any)."""
+        row = await tx.fetchrow(queries.FIND_USER, username_key, tenant_id)
+        return (row["id"], row["tenant_id"]) if row else None
 
+    async def usernames(
+        self, tx: Transaction, ids: Collection[UUID]
+    ) -> dict[tuple[UUID, UUID], str]:
+        """The present names, by id and tenant, of those of these users that there are."""
+        rows = await tx.fetch(queries.USERNAMES, ids)
+        return {(row["id"], row["tenant_id"]): row["username"] for row in rows}
 
-def search_statement(
-    conditions: Sequence[tuple[str, object]], limit: int
-) -> tuple[Statement, list[object]]:
-    """The SQL of a search from the closed list of conditions; values are bound, never text."""
-    clauses: list[str] = []
-    arguments: list[object] = []
-    for name, value in conditions:
-        values = value if isinstance(value, tuple) else (value,)
-        numbers = [f"${len(arguments) + i}" for i in range(1, len(values) + 1)]
-        clauses.append(CONDITIONS[name].format(*numbers))
-        arguments.extend(values)
-    where = f" where {' and '.join(clauses)}" if clauses else ""
-    sql = f"{_SELECT}{where} order by at desc, id desc limit ${len(arguments) + 1}"
-    return Statement("audit.search", "Find entries, newest first.", sql), [*arguments, limit]
+    async def erase(self, tx: Transaction, person_id: UUID, now: datetime) -> None:
+        """Destroy a person's keys, and let no other be used again."""
+        await tx.execute(queries.ERASE, person_id, now)
+        await tx.execute(queries.DESTROY_KEYS, person_id)
+        await tx.execute(queries.PSEUDONYMISE, person_id)
 
+    async def destroy_late_keys(self, tx: Transaction, since: datetime) -> int:
+        """Destroy what came back, or came late, of persons erased since then; how many keys."""
+        return await tx.execute(queries.DESTROY_LATE_KEYS, since)
 
-def _entry(row: Row) -> AuditEntry:
-    changes: dict[str, Any] = msgspec.json.decode(row["changes_text"])  # Any: of any field
-    return AuditEntry(
-        id=row["id"],
-        timestamp=row["at"],
-        run_id=row["run_id"],
-        tenant_id=row["tenant_id"],
-        action=row["action"],
-        outcome=Outcome(row["outcome"]),
-        reason=row["reason"],
-        actor=row["actor"],
-        actor_id=row["actor_id"],
-        target=row["target"],
-        target_id=row["target_id"],
-        ip_address=row["address"],
-        user_agent=row["user_agent"],
-        request_id=row["request_id"],
-        face=row["face"],
-        changes=changes,
-    )
+    async def adopt_cluster(self, tx: Transaction) -> None:
+        """Notice when the database has been restored into another cluster."""
+        await tx.execute(queries.ADOPT_CLUSTER)
+
+    async def index_key(self, tx: Transaction) -> bytes | None:
+        """The key of digests, sealed."""
+        sealed: bytes | None = await tx.fetchval(queries.INDEX_KEY)
+        return sealed
+
+    async def set_index_key(self, tx: Transaction, sealed: bytes, instead: bytes | None) -> None:
+        """Remember the sealed key of digests, unless another process was quicker."""
+        await tx.execute(queries.SET_INDEX_KEY, sealed, instead)
+
+    async def outdated_keys(
+        self, tx: Transaction, month: tuple[datetime, datetime], after: UUID, current_id: bytes
+    ) -> Sequence[Row]:
+        """Some keys of a month that another key than this has wrapped."""
+        return await tx.fetch(queries.OUTDATED_KEYS, *month, after, current_id)
+
+    async def rewrap(self, tx: Transaction, key: Row, wrapped: bytes) -> None:
+        """Store a key as another one has wrapped it."""
+        await tx.execute(queries.REWRAP, key["id"], key["at"], wrapped)

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -15,6 +15,7 @@ from tenantry.cli import secret_input
 from tenantry.cli.invocation import Plain, current
 from tenantry.kernel.action import Audience
 from tenantry.kernel.page import Page
+from tenantry.moments import End, end_of, start_of
 from tenantry.wire import Binding, WireField
 
 _DATA = "given__data"
@@ -32,9 +33,15 @@ class Shape(NamedTuple):
 
 
 class Moment(click.ParamType[datetime, Any]):  # Any: whatever a default is
-    """A date or a date and time (ISO 8601); without a zone it is local time."""
+    """A date or a date and time (ISO 8601); without a zone it is local time.
+
+    Where something ends, a date alone means the end of that day.
+    """
 
     name = "time"
+
+    def __init__(self, *, ends: bool = False) -> None:
+        self._ends = ends
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -42,8 +49,7 @@ class Moment(click.ParamType[datetime, Any]):  # Any: whatever a default is
         if isinstance(value, datetime):
             return value
         try:
-            moment = datetime.fromisoformat(value)
-            return moment if moment.tzinfo else moment.astimezone()
+            return end_of(value) if self._ends else start_of(value)
         except (ValueError, OverflowError):
             self.fail(f"{value!r} is no time such as 2026-03-01 or 2026-03-01T14:30", param, ctx)
 
@@ -81,6 +87,12 @@ def command_of(binding: Binding) -> click.Command:
     return Plain(name, callback=run, params=list(_parameters(binding)), help=help_of(binding))
 
 
+def options_of(binding: Binding, without: Collection[str]) -> list[click.Parameter]:
+    """The options of an action's fields, for a command that does more than run it once."""
+    fields = (field for field in binding.fields if field.name not in without)
+    return [parameter for field in fields for parameter in _parameter(field)]
+
+
 def help_of(binding: Binding) -> str:
     """The action's own words."""
     return (binding.action.__doc__ or "").replace("``", "").replace("\n    ", "\n")
@@ -90,6 +102,8 @@ def shape_of(annotation: Any) -> Shape:  # Any: a type expression
     """How a type is written; text where it is nothing special."""
     origin = get_origin(annotation)
     if origin is Annotated:
+        if annotation == End:
+            return Shape(Moment(ends=True))
         return shape_of(get_args(annotation)[0])
     if origin in (Union, UnionType):
         inner = [a for a in get_args(annotation) if a is not type(None)]
@@ -103,6 +117,7 @@ def shape_of(annotation: Any) -> Shape:  # Any: a type expression
     plain: dict[Any, click.ParamType[Any, Any] | None] = {
         bool: None,
         int: click.INT,
+        float: click.FLOAT,
         datetime: Moment(),
     }
     return Shape(plain.get(annotation, click.STRING))

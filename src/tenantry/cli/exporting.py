@@ -12,6 +12,7 @@ import click
 
 from tenantry.cli import session
 from tenantry.cli.invocation import Plain, current
+from tenantry.record import Record
 from tenantry.users.actions import ListUsersAction
 from tenantry.users.model import UserData
 
@@ -31,12 +32,9 @@ def export_users(file: str, fields: str | None) -> None:
     The form is that of --output, else that of the file's suffix, else CSV. In CSV a cell that a
     spreadsheet would take for a formula begins with a quote, which `user import` takes away.
     """
-    chosen = current().output
-    if chosen == "table":
-        raise click.UsageError("An export is csv, json or ndjson.")
-    kind = chosen or _SUFFIXES.get(Path(file).suffix.lower(), "csv")
-    columns = _columns(fields)
-    with _opened(file) as out:
+    kind = written_as(file)
+    columns = chosen_fields(fields, UserData)
+    with opened(file) as out:
         count = session.run_with(lambda transport: _stream(transport, out, kind, columns))
     if file != "-":
         from tenantry.cli.output import note
@@ -44,14 +42,23 @@ def export_users(file: str, fields: str | None) -> None:
         note(f"{count} users were written to {file}.")
 
 
-def _columns(fields: str | None) -> Sequence[str]:
-    known = UserData.__struct_fields__
+def written_as(file: str) -> str:
+    """The form of an export: the one asked for, else that of the file's suffix, else CSV."""
+    chosen = current().output
+    if chosen == "table":
+        raise click.UsageError("An export is csv, json or ndjson.")
+    return chosen or _SUFFIXES.get(Path(file).suffix.lower(), "csv")
+
+
+def chosen_fields(fields: str | None, record: type[Record]) -> Sequence[str]:
+    """The fields that are exported: all of such a record, or those named."""
+    known = record.__struct_fields__
     if fields is None:
         return known
     columns = [name.strip() for name in fields.split(",")]
     unknown = [name for name in columns if name not in known]
     if unknown:
-        raise click.UsageError(f"No field of users: {', '.join(unknown)}.")
+        raise click.UsageError(f"There is no such field: {', '.join(unknown)}.")
     return columns
 
 
@@ -72,7 +79,7 @@ async def _stream(transport: "Transport", out: TextIO, kind: str, columns: Seque
 
 
 @contextlib.contextmanager
-def _opened(file: str) -> Iterator[TextIO]:
+def opened(file: str) -> Iterator[TextIO]:
     """The place to write to. A file is for the owner's eyes, and there only once it is whole."""
     if file == "-":
         yield sys.stdout

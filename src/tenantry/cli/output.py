@@ -16,6 +16,7 @@ from tenantry.kernel.page import Page
 _COLUMNS: Final = {
     "UserData": ("username", "email", "full_name", "role", "status", "domain_name", "last_login"),
     "AuditEntry": ("timestamp", "actor", "action", "target", "outcome", "ip_address"),
+    "FailedLogin": ("timestamp", "username", "reason", "ip_address", "user_agent"),
     "Job": ("id", "kind", "state", "attempts", "subject_id", "run_at", "error"),
     "AgentData": ("name", "address", "status", "cpu", "memory", "gpu", "heartbeat_at"),
     "ComputeSessionData": ("id", "name", "kind", "status", "username", "agent", "started_at"),

@@ -252,4 +252,5 @@ def _note(session: ComputeSessionData, changes: Mapping[str, tuple[object, objec
         target_id=session.id,
         tenant_id=session.tenant_id,
         changes=changes,
+        person_id=session.user_id,
     )

@@ -1,5 +1,6 @@
 """The order of things when groups and memberships are created, read, changed and deleted."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from tenantry.errors import InvalidInput, StateConflict, TenantNotFound, VersionConflict
@@ -139,7 +140,8 @@ class GroupService:
                 raise StateConflict("A deleted user joins no group; restore it first.")
             now = self._clock.now()
             changed = await self._groups.add(tx, [(group.id, user)], now) > 0
-            tx.note(_note(group, {"members": (None, user.username)} if changed else {}))
+            changes = {"members": (None, user.username)} if changed else {}
+            tx.note(_note(group, changes, person_id=user.id))
         return MembershipResult(changed)
 
     async def remove_member(self, action: RemoveMemberAction) -> MembershipResult:
@@ -147,7 +149,8 @@ class GroupService:
         async with self._database.transaction() as tx:
             user, group = await self._pair(tx, action)
             changed = await self._groups.remove(tx, group.id, user.id) > 0
-            tx.note(_note(group, {"members": (user.username, None)} if changed else {}))
+            changes = {"members": (user.username, None)} if changed else {}
+            tx.note(_note(group, changes, person_id=user.id))
         return MembershipResult(changed)
 
     async def list_members(self, action: ListMembersAction) -> Page[Member]:
@@ -198,5 +201,16 @@ class GroupService:
         return key, UUID(identifier)
 
 
-def _note(group: GroupData, changes: dict[str, tuple[object, object]]) -> Note:
-    return Note(target=group.name, target_id=group.id, tenant_id=group.tenant_id, changes=changes)
+def _note(
+    group: GroupData,
+    changes: Mapping[str, tuple[object, object]],
+    *,
+    person_id: UUID | None = None,
+) -> Note:
+    return Note(
+        target=group.name,
+        target_id=group.id,
+        tenant_id=group.tenant_id,
+        changes=changes,
+        person_id=person_id,
+    )

@@ -100,6 +100,7 @@ class Note:
     """What a transaction tells the audit about its change.
 
     ``changes`` maps a field to its value before and after; secrets are masked by who writes it.
+    ``person_id`` is the user whose data they are, where that is not the target itself.
     """
 
     target: str | None = None
@@ -108,6 +109,7 @@ class Note:
     changes: Mapping[str, tuple[object, object]] = field(default_factory=dict)
     outcome: Outcome = Outcome.SUCCEEDED
     reason: str | None = None
+    person_id: UUID | None = None
 
 
 @dataclass(slots=True)

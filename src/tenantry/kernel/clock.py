@@ -25,7 +25,6 @@ class SystemClock:
 def uuid7(at: datetime) -> UUID:
     """A time-ordered id (RFC 9562, section 5.7) for the given moment, to the millisecond."""
     milliseconds = (at - EPOCH) // timedelta(milliseconds=1)
-    random = int.from_bytes(os.urandom(10), "big")
-    value = (milliseconds & (1 << 48) - 1) << 80 | random
+    value = (milliseconds & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10))
     value = value & ~(0xF << 76) | 0x7 << 76
     return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)

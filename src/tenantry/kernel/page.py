@@ -1,6 +1,5 @@
 """Keyset pages: a cursor names the last row seen, sealed so that it fits one question only."""
 
-import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Generic, TypeVar
@@ -41,4 +40,4 @@ def unseal(key: bytes, question: object, cursor: str) -> list[str]:
 
 def _mac(key: bytes, question: object, body: bytes) -> bytes:
     text = msgspec.json.encode(question) + b"\0" + body
-    return hmac.new(key, text, hashlib.sha256).digest()[:16]
+    return hmac.digest(key, text, "sha256")[:16]

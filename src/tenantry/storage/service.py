@@ -183,7 +183,8 @@ class StorageService:
             await self._folders.share(tx, folder.id, guest.id, action.permission, giver, now)
             before = next((s.permission for s in folder.data.shares if s.user_id == guest.id), None)
             change = before, action.permission.value
-            tx.note(_note(folder, {f"shares.{guest.username}": change}))
+            changes = {f"shares.{guest.username}": change}
+            tx.note(_note(folder, changes, person_id=guest.id))
             return _seen(await self._folders.lock(tx, folder.id))
 
     async def unshare(self, action: UnshareVfolderAction) -> VfolderResult:
@@ -199,7 +200,7 @@ class StorageService:
             await self._folders.unshare(tx, folder.id, guest.id)
             before = next((s.permission for s in folder.data.shares if s.user_id == guest.id), None)
             changes = {f"shares.{guest.username}": (before, None)} if before else {}
-            tx.note(_note(folder, changes))
+            tx.note(_note(folder, changes, person_id=guest.id))
             return _seen(await self._folders.lock(tx, folder.id))
 
     async def hand_over(self, action: HandOverVfolderAction) -> VfolderResult:
@@ -224,7 +225,9 @@ class StorageService:
                 if name is None:
                     raise VfolderConflict(field="to")
                 await self._folders.give(tx, data.id, heir.id, name, self._clock.now())
-                changes = {"owner": (data.owner, heir.username), "name": (data.name, name)}
+                # By id: an entry forgets the name of one person, and here there are two.
+                owners = str(data.owner_id), str(heir.id)
+                changes = {"owner": owners, "name": (data.name, name)}
             tx.note(_note(folder, changes))
             return _seen(await self._folders.lock(tx, folder.id))
 
@@ -379,6 +382,7 @@ def _note(
     *,
     outcome: Outcome = Outcome.SUCCEEDED,
     reason: str | None = None,
+    person_id: UUID | None = None,
 ) -> Note:
     return Note(
         target=folder.data.name,
@@ -387,4 +391,5 @@ def _note(
         changes=changes,
         outcome=outcome,
         reason=reason,
+        person_id=person_id or folder.data.owner_id,
     )

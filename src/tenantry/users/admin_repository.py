@@ -23,11 +23,6 @@ MARK = Statement(
     where id = $1
     """,
 )
-PSEUDONYMISE = Statement(
-    "users.pseudonymise_audit",
-    "Put a pseudonym in the place of the person in the audit.",
-    "select pseudonymise_audit($1)",
-)
 REMOVE_SESSIONS = Statement(
     "users.remove_sessions",
     "Remove the login sessions of a user.",
@@ -97,7 +92,6 @@ class AdminUserRepository:
             await companion.forget(tx, user_id)
         await tx.execute(REMOVE_SESSIONS, user_id)
         await tx.execute(REMOVE_ATTEMPTS, user_id)
-        await tx.execute(PSEUDONYMISE, user_id)
         await tx.execute(REMOVE, user_id)
 
     async def job(self, tx: Transaction, job_id: UUID) -> Job | None:

@@ -74,7 +74,7 @@ class PostgresDatabase:
 
     def __init__(self, pool: ConnectionPool, recorder: Recorder, acquire_timeout: float) -> None:
         self._pool = pool
-        self._recorder = recorder
+        self.recorder = recorder
         self._acquire_timeout = acquire_timeout
 
     @asynccontextmanager
@@ -85,9 +85,9 @@ class PostgresDatabase:
             try:
                 yield tx
                 notes = tx.notes
-                if run is not None and (notes or not run.action.reads):
+                if run is not None and (notes or not (run.action.reads or run.recorded)):
                     notes = notes or [Note(target=run.action.target())]
-                    self._recorder.record(tx, run, notes)
+                    self.recorder.record(tx, run, notes)
                 await tx.commit()
             except BaseException:
                 await tx.roll_back()
@@ -106,6 +106,8 @@ class PostgresDatabase:
             tx = PostgresTransaction(connection)
             yield tx
             await tx.commit()
+        for effect in tx.effects:
+            await effect()
 
     async def is_ready(self) -> bool:
         """Whether the database answers now."""
