@@ -36,6 +36,7 @@ from tenantry.audit.processors import AuditProcessors
 from tenantry.audit.recorder import AuditMonitor, AuditRecorder
 from tenantry.audit.repository import AuditRepository
 from tenantry.auth.processors import AuthProcessors
+from tenantry.auth.step_up import StepUpGuard
 from tenantry.compute.processors import ComputeProcessors
 from tenantry.config import ConnectionParams, make_data_folder, read_connection, write_connection
 from tenantry.errors import ConnectionError
@@ -45,12 +46,14 @@ from tenantry.kernel.action import Action
 from tenantry.kernel.clock import Clock, SystemClock
 from tenantry.kernel.monitor import ActionMonitor
 from tenantry.kernel.processor import Runner
+from tenantry.lockout.processors import LockProcessors
 from tenantry.mail.model import Sender
 from tenantry.mail.ports import Mailer
 from tenantry.resets.processors import ResetProcessors
 from tenantry.resources.processors import ResourceProcessors
 from tenantry.routes import ROUTES, wire
 from tenantry.second_factor.processors import SecondFactorProcessors
+from tenantry.sessions.processors import SessionProcessors
 from tenantry.settings import Settings
 from tenantry.storage.processors import VfolderProcessors
 from tenantry.users.access import BuiltInRoleGuard
@@ -106,9 +109,15 @@ class App:
         self.access_key_identifier = services.access_key_identifier(
             frozenset(b.action.tag for b in self.wire.bindings if b.action.reads)
         )
-        self._runner = run = Runner(self.action_monitors, BuiltInRoleGuard(), self.clock)
+        self._runner = run = Runner(
+            self.action_monitors, StepUpGuard(BuiltInRoleGuard()), self.clock
+        )
         self.users = UserProcessors(user_service=services.users, run=run)
         self.auth = AuthProcessors(auth_service=services.auth, run=run)
+        self.sessions = SessionProcessors(
+            session_administration=services.logins.session_administration, run=run
+        )
+        self.locks = LockProcessors(lock_service=services.logins.locks, run=run)
         self.groups = GroupProcessors(group_service=services.groups, run=run)
         self.second_factor = SecondFactorProcessors(
             second_factor_service=services.second_factor, run=run
@@ -133,6 +142,7 @@ class App:
             services.usage_collector.run_forever(),
             services.password_mail.worker().run_forever(),
             self.audit_parts.upkeep.run_forever(),
+            services.logins.lockout.run_forever(),
         ]
 
     @property

@@ -25,9 +25,7 @@ from tenantry.jobs.repository import JobRepository
 from tenantry.jobs.service import JobService
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Database
-from tenantry.lockout.model import LockoutPolicy
-from tenantry.lockout.repository import AttemptRepository
-from tenantry.lockout.service import LockoutService
+from tenantry.login_assembly import LoginAssembly
 from tenantry.mail.ports import Mailer
 from tenantry.passwords.policy import PasswordPolicy
 from tenantry.passwords.ports import PasswordHasher
@@ -43,9 +41,6 @@ from tenantry.second_factor.companion import SecondFactorCompanion
 from tenantry.second_factor.repository import SecondFactorRepository
 from tenantry.second_factor.service import SecondFactorService
 from tenantry.second_factor.verifier import CodeVerifier
-from tenantry.sessions.model import SessionPolicy
-from tenantry.sessions.repository import SessionRepository
-from tenantry.sessions.service import SessionService
 from tenantry.settings import Settings
 from tenantry.storage.companion import VfolderCompanion
 from tenantry.storage.deletion import Deletions
@@ -89,7 +84,6 @@ class Assembly:
 
     def __init__(self, foundation: Foundation) -> None:
         self._on = foundation
-        self._attempts = AttemptRepository()
         self._keys = AccessKeyRepository()
         self._factors = SecondFactorRepository()
         self._groups = GroupRepository()
@@ -100,30 +94,14 @@ class Assembly:
         self.password_tokens = PasswordTokens(clock=foundation.clock)
 
     @cached_property
-    def lockout(self) -> LockoutService:
-        """Counts attempts."""
-        settings = self._on.settings
-        policy = LockoutPolicy(
-            max_failures=settings.max_failed_attempts,
-            duration=timedelta(minutes=settings.lockout_minutes),
-        )
-        return LockoutService(
+    def logins(self) -> LoginAssembly:
+        """Counts of attempts, sessions and locks."""
+        return LoginAssembly(
+            settings=self._on.settings,
             database=self._on.database,
-            attempt_repository=self._attempts,
-            policy=policy,
+            users=self.user_repository,
             clock=self._on.clock,
-        )
-
-    @cached_property
-    def sessions(self) -> SessionService:
-        """Opens and ends sessions."""
-        settings = self._on.settings
-        policy = SessionPolicy(
-            idle=timedelta(minutes=settings.session_idle_minutes),
-            absolute=timedelta(hours=settings.session_max_hours),
-        )
-        return SessionService(
-            session_repository=SessionRepository(), policy=policy, clock=self._on.clock
+            cursor_key=self._on.cursor_key,
         )
 
     @cached_property
@@ -132,8 +110,8 @@ class Assembly:
         return AuthService(
             database=self._on.database,
             principals=self.user_repository,
-            lockout_service=self.lockout,
-            session_service=self.sessions,
+            lockout_service=self.logins.lockout,
+            session_service=self.logins.sessions,
             second_factor=self.second_factor,
             hasher=self._on.hasher,
             password_policy=self._password_policy,
@@ -239,8 +217,8 @@ class Assembly:
             second_factor_repository=self._factors,
             verifier=self.code_verifier,
             users=self.user_repository,
-            lockout_service=self.lockout,
-            session_service=self.sessions,
+            lockout_service=self.logins.lockout,
+            session_service=self.logins.sessions,
             hasher=self._on.hasher,
             clock=self._on.clock,
         )
@@ -275,7 +253,7 @@ class Assembly:
             rules=self.password_rules,
             delivery=self.password_mail,
             request_counter=RequestCounter(),
-            lockout_service=self.lockout,
+            lockout_service=self.logins.lockout,
             clock=self._on.clock,
             policy=self._reset_policy,
             base_url=self._on.settings.base_url,

@@ -20,6 +20,7 @@
     │   ├── InvalidCredentials · NotAuthenticated
     │   └── Overloaded
     ├── PermissionError               the actor lacks the right; also Python's builtin
+    │   └── StepUpRequired            who one is must be proved again first
     ├── ConnectionError               server or database out of reach; also Python's builtin
     │   └── TransactionConflict · MailNotSent
     └── ConfigurationError            the installation is set up wrongly
@@ -245,6 +246,12 @@ class PermissionError(TenantryError, builtins.PermissionError):
     """The actor lacks the permission for this."""
 
     code = "permission_denied"
+
+
+class StepUpRequired(PermissionError):
+    """Prove again who you are: POST /api/v1/step-up, or tenantry step-up."""
+
+    code = "step_up_required"
 
 
 class ConnectionError(TenantryError, builtins.ConnectionError):

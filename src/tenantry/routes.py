@@ -6,9 +6,11 @@ from tenantry.auth.routes import ROUTES as AUTH
 from tenantry.compute.routes import ROUTES as COMPUTE
 from tenantry.groups.routes import ROUTES as GROUPS
 from tenantry.jobs.routes import ROUTES as JOBS
+from tenantry.lockout.routes import ROUTES as LOCKOUT
 from tenantry.resets.routes import ROUTES as RESETS
 from tenantry.resources.routes import ROUTES as RESOURCES
 from tenantry.second_factor.routes import ROUTES as SECOND_FACTOR
+from tenantry.sessions.routes import ROUTES as SESSIONS
 from tenantry.storage.routes import ROUTES as STORAGE
 from tenantry.users.routes import ROUTES as USERS
 from tenantry.wire import Wire
@@ -16,7 +18,9 @@ from tenantry.wire import Wire
 API = "/api/v1"
 ROUTES = (
     *AUTH,
+    *SESSIONS,
     *USERS,
+    *LOCKOUT,
     *GROUPS,
     *ACCESS_KEYS,
     *SECOND_FACTOR,

@@ -207,11 +207,38 @@ class Settings:
     session_idle_minutes: int = setting(
         60, whole(1, 43_200), "Minutes without use after which a session ends."
     )
+    step_up_minutes: int = setting(
+        15,
+        whole(1, 1440),
+        "Minutes after a proof of identity in which a session can do what is sensitive.",
+    )
+    max_sessions: int = setting(
+        100,
+        whole(1, 10_000),
+        "Sessions of one user at once; for one more, the one unused for longest ends.",
+    )
     session_max_hours: int = setting(24, whole(1, 8760), "Hours after which a session ends anyway.")
     max_failed_attempts: int = setting(
-        10, whole(1, 100), "Wrong passwords in a row that lock an account."
+        10, whole(1, 100), "Failed logins in a row from one network that lock an account to it."
     )
-    lockout_minutes: int = setting(15, whole(1, 525_600), "Minutes such a lock holds.")
+    max_account_failures: int = setting(
+        50,
+        whole(1, 100),
+        "Failed logins in a row from everywhere that lock an account to all networks but those "
+        "from which its user has logged in.",
+    )
+    max_source_failures: int = setting(
+        100,
+        whole(1, 100_000),
+        "Failed logins of one network at all accounts, within the minutes of a lockout, that lock "
+        "it out.",
+    )
+    lockout_minutes: int = setting(15, whole(1, 525_600), "Minutes such a lockout holds.")
+    login_delay: float = setting(
+        2.0,
+        seconds(0, 5),
+        "Seconds that a login waits at most after some failures; 0 for no delay.",
+    )
     reset_minutes: int = setting(
         60, whole(5, 1440), "Minutes that a link for setting a new password is good."
     )

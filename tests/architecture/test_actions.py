@@ -23,6 +23,7 @@ WRITTEN_BY_HAND = {
     "logout": "logout",
     "whoami": "whoami",
     "user.change_password": "password change",
+    "session.step_up": "step-up",
     "user.import": "user import",
     "user.month_stats": "usage user",
     "tenant.month_stats": "usage all",

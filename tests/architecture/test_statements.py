@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from itertools import product
 from types import ModuleType
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from tenantry.audit.queries import CONDITIONS, search_statement
 from tenantry.kernel.transaction import Statement
 from tenantry.users.access import Scope
-from tenantry.users.model import UserFilter, UserOrder
+from tenantry.users.model import UserFilter, UserOrder, UserStatus
 from tenantry.users.queries import CHANGEABLE, page_statement, update_statement
 
 pytestmark = pytest.mark.anyio
@@ -53,11 +54,13 @@ def built() -> Iterator[Statement]:
         filters.append(UserFilter(**{name: value}))
     everything: Any = {n: SOME.get(n, "x") for n in UserFilter.__struct_fields__}
     filters.append(UserFilter(**everything))
+    filters += [UserFilter(status=UserStatus.ACTIVE), UserFilter(status=UserStatus.LOCKED)]
+    now = datetime.now(UTC)
     for order, wanted, follows in product(UserOrder, filters, (False, True)):
         instant = "2026-01-01T00:00:00+00:00"
         after = (instant, str(AN_ID)) if follows else None
         for scope in scopes if wanted in (filters[0], filters[-1]) else scopes[:1]:
-            yield page_statement(scope, wanted, order, 50, after)[0]
+            yield page_statement(scope, wanted, order, 50, after, now)[0]
     for name, ends in product(sorted(CHANGEABLE), (False, True)):
         yield update_statement([name], end_sessions=ends)
     yield update_statement(sorted(CHANGEABLE), end_sessions=True)

@@ -15,6 +15,7 @@ from tenantry.auth.actions import AuthenticateAction, AuthenticationResult
 from tenantry.errors import InvalidCredentials, InvalidInput, Overloaded
 from tenantry.kernel.action import ANONYMOUS, Origin, Outcome, acting_as
 from tenantry.kernel.modifier import OptionalState
+from tenantry.lockout.actions import LockAccountAction
 from tenantry.testing.users import PASSWORD, make_user
 from tenantry.users.actions import DeleteUserAction, ModifyUserAction
 from tenantry.users.model import UserData, UserModifier, UserStatus
@@ -146,8 +147,15 @@ async def _suspended_tenant(app: App, owner: asyncpg.Connection) -> tuple[str, s
 
 async def _locked(app: App, owner: asyncpg.Connection) -> tuple[str, str]:
     await make_user(app, "ada")
-    for _ in range(app.settings.max_failed_attempts):
-        await app.auth.authenticate.wait_for_complete(AuthenticateAction("ada", WRONG))
+    await app.locks.lock_account.wait_for_complete(LockAccountAction(user="ada", reason="odd"))
+    return "ada", PASSWORD
+
+
+async def _throttled(app: App, owner: asyncpg.Connection) -> tuple[str, str]:
+    await make_user(app, "ada")
+    with acting_as(ANONYMOUS, HERE):
+        for _ in range(app.settings.max_failed_attempts):
+            await app.auth.authenticate.wait_for_complete(AuthenticateAction("ada", WRONG))
     await owner.execute("truncate audit_entries")
     return "ada", PASSWORD
 
@@ -188,7 +196,8 @@ REFUSALS: dict[str, tuple[Prepare, str]] = {
     "suspended": (_suspended, "user_suspended"),
     "deleted": (_deleted, "user_deleted"),
     "tenant suspended": (_suspended_tenant, "tenant_suspended"),
-    "locked": (_locked, "throttled"),
+    "locked": (_locked, "user_locked"),
+    "throttled": (_throttled, "throttled"),
     "no password": (_no_password, "no_password"),
     "over-long password": (_over_long, "wrong_password"),
     "over-long name": (_over_long_name, "unknown_user"),
@@ -346,7 +355,7 @@ async def test_no_verdict_is_an_error_and_costs_no_attempt(
         with pytest.raises(Overloaded):
             await login("john", WRONG)
     counted = await owner.fetch("select failures, pending from attempts")
-    assert [tuple(row) for row in counted] == [(0, 0)]
+    assert {tuple(row) for row in counted} == {(0, 0)}
     hasher._limit = limit
     assert (await login("john", PASSWORD)).success
 

@@ -68,7 +68,8 @@ async def test_a_wrong_current_password_is_refused_and_counts_as_a_failed_attemp
             assert refused.value.field == "current_password"
         with pytest.raises(PermissionError):
             await change(tenantry, PASSWORD, NEW)
-    assert await owner.fetchval("select failures from attempts") == 10
+    counted = await owner.fetch("select failures from attempts")
+    assert [row["failures"] for row in counted] == [10, 10]
     assert not (await login("john", PASSWORD)).success
 
 
@@ -94,9 +95,8 @@ async def test_an_unfit_new_password_is_refused_and_costs_no_attempt(
         await change(tenantry, PASSWORD, new)
     assert [(v.field, v.code) for v in refused.value.violations] == [("new_password", code)]
     assert new not in str(refused.value)
-    assert [tuple(r) for r in await owner.fetch("select failures, pending from attempts")] == [
-        (0, 0)
-    ]
+    counted = await owner.fetch("select failures, pending from attempts")
+    assert {tuple(row) for row in counted} == {(0, 0)}
     assert (await login("john", PASSWORD)).success
 
 

@@ -306,12 +306,12 @@ async def test_a_session_issued_while_the_standing_changes_never_works(
 ) -> None:
     real: Any = tenantry.auth_service._hasher
     held: Any = HeldHasher(real)
-    tenantry.auth_service._hasher = held
+    tenantry.auth_service._prover._hasher = held
     attempt = asyncio.create_task(
         tenantry.auth.authenticate.wait_for_complete(AuthenticateAction("john", PASSWORD))
     )
     await held.reached.wait()
-    tenantry.auth_service._hasher = real
+    tenantry.auth_service._prover._hasher = real
     await happens(tenantry)
     held.go_on.set()
     result = await attempt
@@ -340,10 +340,10 @@ async def test_a_login_under_way_does_not_bring_an_old_password_back(
     await make_user(tenantry, "john", password=None, password_hash=foreign)
     real: Any = tenantry.auth_service._hasher
     held: Any = HeldHasher(real)
-    tenantry.auth_service._hasher = held
+    tenantry.auth_service._prover._hasher = held
     attempt = asyncio.create_task(login("john", PASSWORD))
     await held.reached.wait()
-    tenantry.auth_service._hasher = real
+    tenantry.auth_service._prover._hasher = real
     await _password(tenantry)
     held.go_on.set()
     await attempt

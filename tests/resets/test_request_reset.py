@@ -90,6 +90,7 @@ async def test_asking_takes_the_same_statements_whether_there_is_such_a_user_or_
         await ask(name)
         return list(seen)
 
+    await asked("whoever")  # the first entry of a month on nobody makes a key for them all
     known = await asked("john")
     assert "jobs.insert" in known
     assert await asked("nobody") == known

@@ -129,7 +129,7 @@ def test_what_has_a_call_of_its_own_is_not_updated_here(
     assert fake.asked == []
 
 
-@pytest.mark.parametrize("status", ["deleted", "locked", "asleep", ""])
+@pytest.mark.parametrize("status", ["deleted", "frozen", "asleep", ""])
 def test_only_a_real_status_can_be_set(
     fake: FakeServer, manager: AccountManager, status: str
 ) -> None:

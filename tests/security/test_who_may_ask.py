@@ -3,6 +3,7 @@
 import pytest
 
 from tenantry.app import App
+from tenantry.auth.step_up import StepUpGuard
 from tenantry.errors import NotAuthenticated, PermissionError
 from tenantry.kernel.action import ANONYMOUS, SYSTEM, Action, Actor, ActorKind
 from tenantry.routes import ROUTES
@@ -23,6 +24,18 @@ MATRIX: dict[str, set[str]] = {
     "password.request_reset": EVERYBODY | {"anonymous"},
     "password.reset": EVERYBODY | {"anonymous"},
     "user.reset_password": ADMINS,
+    "session.step_up": EVERYBODY,
+    "session.create": ADMINS,
+    "session.validate": EVERYBODY,
+    "session.refresh": EVERYBODY,
+    "session.terminate": EVERYBODY,
+    "session.list": EVERYBODY,
+    "session.end": EVERYBODY,
+    "session.end_all": EVERYBODY,
+    "user.lock": ADMINS,
+    "user.unlock": ADMINS,
+    "user.get_lock": EVERYBODY,
+    "user.list_locked": READERS,
     "user.create": ADMINS,
     "user.import": ADMINS,
     "user.get": EVERYBODY,
@@ -141,4 +154,5 @@ def test_an_actor_without_a_role_is_nobody() -> None:
 async def test_every_processor_asks_the_guard(tenantry: App) -> None:
     kinds = {processor.action_type.tag for processor in tenantry._runner.processors.values()}
     assert kinds == set(MATRIX)
-    assert isinstance(tenantry._runner.guard, BuiltInRoleGuard)
+    assert isinstance(tenantry._runner.guard, StepUpGuard)
+    assert isinstance(tenantry._runner.guard._inner, BuiltInRoleGuard)

@@ -46,7 +46,7 @@ from tenantry.users.access import Scope
 from tenantry.users.model import UserData, UserKey, UserStatus
 
 MAX_NAME_BYTES = 256
-_PRESENT = frozenset({UserStatus.ACTIVE, UserStatus.INACTIVE, UserStatus.SUSPENDED})
+_GONE = frozenset({UserStatus.DELETED, UserStatus.PURGING})
 
 
 class AccessKeyService:
@@ -87,7 +87,7 @@ class AccessKeyService:
             access.require_no_longer(actor, action.expires_at)
             if action.admin:
                 access.require_may_give_admin(actor, owner)
-            if owner.status not in _PRESENT:
+            if owner.status in _GONE:
                 raise StateConflict("A deleted user gets no access key; restore it first.")
             held, has_main = await self._keys.count(tx, owner.id)
             if held >= MAX_KEYS:

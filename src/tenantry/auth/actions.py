@@ -31,6 +31,9 @@ class AuthenticateAction(Action[AuthenticationResult], frozen=True):
 
     ``totp_code`` may also be a recovery code. Without it the login of a user who has a second
     factor is half done, and ``CompleteLoginAction`` does the rest.
+    ``ip_address`` and ``user_agent`` say where the person sits for whom a server asks. An
+    administrator's word counts for the users of the own tenant; anybody else's is recorded as a
+    claim and decides nothing.
     A refusal is returned, or raised as InvalidCredentials with ``raise_on_failure``.
     AuthenticationError otherwise means that no verdict was possible and a retry makes sense.
     """
@@ -41,6 +44,8 @@ class AuthenticateAction(Action[AuthenticationResult], frozen=True):
     password: SecretText
     raise_on_failure: bool = False
     totp_code: SecretText | None = None
+    ip_address: str | None = None
+    user_agent: str | None = None
 
     def target(self) -> str | None:
         return str(self.username)[:256]
@@ -64,6 +69,25 @@ class ChangeOwnPasswordAction(Action[AuthenticationResult], frozen=True):
     audience: ClassVar[Audience] = Audience.AUTHENTICATED
     current_password: SecretText
     new_password: SecretText
+
+
+class SteppedUp(Record, frozen=True):
+    """Until when the proof counts."""
+
+    fresh_until: datetime
+    success: bool = True
+
+
+class StepUpAction(Action[SteppedUp], frozen=True):
+    """Prove again who one is, by password or code; what is sensitive needs a proof not long ago.
+
+    Counts as an attempt at logging in.
+    """
+
+    tag: ClassVar[str] = "session.step_up"
+    audience: ClassVar[Audience] = Audience.AUTHENTICATED
+    password: SecretText | None = None
+    totp_code: SecretText | None = None
 
 
 class Done(Record, frozen=True):

@@ -1,6 +1,6 @@
 """Logging in and out, and telling who a bearer token belongs to."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tenantry.auth.actions import (
     SECOND_FACTOR_REQUIRED,
@@ -10,40 +10,38 @@ from tenantry.auth.actions import (
     CompleteLoginAction,
     Done,
     EndOwnSessionAction,
+    SteppedUp,
+    StepUpAction,
     WhoAmI,
     WhoAmIAction,
 )
 from tenantry.auth.ports import Principals, SecondFactor
+from tenantry.auth.proving import Changes, Proof, Prover, failure
+from tenantry.auth.stated import Whence, whence
 from tenantry.errors import (
     InvalidCredentials,
+    InvalidInput,
     NotAuthenticated,
     Overloaded,
     PasswordRejected,
     PermissionError,
     StateConflict,
 )
-from tenantry.kernel.action import Actor, Note, Origin, Outcome, current_actor, current_origin
+from tenantry.kernel.action import Actor, Note, Origin, current_actor, current_origin
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Database, Transaction
-from tenantry.lockout.model import Admission, subject_of
 from tenantry.lockout.service import LockoutService
-from tenantry.passwords.policy import MAX_BYTES, PasswordPolicy, require_acceptable
+from tenantry.lockout.throttle import Claim
+from tenantry.passwords.policy import PasswordPolicy, require_acceptable
 from tenantry.passwords.ports import PasswordHasher
 from tenantry.record import require_types
+from tenantry.sessions.model import SessionActor
 from tenantry.sessions.service import SessionService
+from tenantry.users.addresses import require_address
 from tenantry.users.names import login_key
-from tenantry.users.principal import SECOND_FACTOR_ONLY, Principal
+from tenantry.users.principal import REFRESH_ONLY, SECOND_FACTOR_ONLY, Principal
 
 _REFUSED = InvalidCredentials()
-
-
-@dataclass(frozen=True)
-class _Proof:
-    """What verifying a password came to; ``reason`` is None where it fits."""
-
-    subject: str
-    admission: Admission
-    reason: str | None
 
 
 class AuthService:
@@ -73,25 +71,30 @@ class AuthService:
         self._hasher = hasher
         self._password_policy = password_policy
         self._clock = clock
+        self._prover = Prover(database=database, lockout_service=lockout_service, hasher=hasher)
 
     async def authenticate(self, action: AuthenticateAction) -> AuthenticationResult:
         """Log in. A refusal says nothing about its reason; the audit entry does."""
         require_types(action)
+        require_address(action.ip_address, "ip_address")
         if action.totp_code is not None:
             self._second_factor.require_code(action.totp_code, "totp_code")
         async with self._database.autocommit() as tx:
             principal = await self._principals.find_principal_by_login(tx, action.username)
-        proof = await self._prove(principal, action.username, action.password)
+        asked = whence(action, principal)
+        user_id = principal.user.id if principal else None
+        claim = self._lockout.claim(user_id, login_key(action.username), asked.counted)
+        proof = await self._prover.password(principal, claim, action.password, asked.origin.address)
         if principal is None or proof.reason is not None:
-            await self._refuse(principal, proof, action.target())
+            await self._prover.refuse(principal, proof, action.target(), asked.changes)
             return _refused(action)
         if not self._second_factor.is_required(principal.user):
             better_hash = await self._better_hash(principal, action.password)
-            async with self._database.transaction() as tx:
-                return await self._logged_in(tx, principal, proof.subject, better_hash)
+            async with self._prover.pending(proof) as tx:
+                return await self._logged_in(tx, principal, claim, asked, better_hash)
         if action.totp_code is None:
-            return await self._half_done(principal, proof)
-        done = await self._with_code(principal, proof, action.totp_code)
+            return await self._half_done(principal, proof, asked)
+        done = await self._with_code(principal, proof, action.totp_code, asked)
         return done if done is not None else _refused(action)
 
     async def complete_login(self, action: CompleteLoginAction) -> AuthenticationResult:
@@ -101,21 +104,58 @@ class AuthService:
         actor = current_actor()
         if actor.session_id is None or actor.only != SECOND_FACTOR_ONLY:
             raise StateConflict("No login waits for a second factor here; log in first.")
-        async with self._database.autocommit() as tx:
-            principal = await self._principal_of(tx, actor)
-        subject = subject_of(principal.user.id, principal.user.username)
-        admission = await self._lockout.admit(subject)
-        reason = _refusal(principal, admission, current_origin().address)
-        proof = _Proof(subject, admission, reason)
-        if reason is not None:
-            await self._refuse(principal, proof, actor.name)
+        principal, proof = await self._own_attempt(actor)
+        if proof.reason is not None:
+            await self._prover.refuse(principal, proof, actor.name)
             raise InvalidCredentials
-        done = await self._with_code(principal, proof, action.totp_code)
+        asked = Whence(current_origin(), None, {})
+        done = await self._with_code(principal, proof, action.totp_code, asked)
         if done is None:
             raise InvalidCredentials
         return done
 
-    async def _half_done(self, principal: Principal, proof: _Proof) -> AuthenticationResult:
+    async def step_up(self, action: StepUpAction) -> SteppedUp:
+        """Prove again who one is, by password or code, for what is sensitive."""
+        require_types(action)
+        actor = current_actor()
+        if actor.session_id is None or actor.tenant_id is None:
+            raise StateConflict("Only a session can be stepped up.")
+        if (action.password is None) == (action.totp_code is None):
+            raise InvalidInput.of(
+                "password", "ambiguous_proof", "give either password or totp_code"
+            )
+        if action.totp_code is not None:
+            self._second_factor.require_code(action.totp_code, "totp_code")
+        principal, proof = await self._own_attempt(actor, action.password)
+        if proof.reason is not None:
+            await self._prover.refuse(principal, proof, actor.name)
+            raise PermissionError("The password is wrong, or not accepted now.", field="password")
+        async with self._prover.pending(proof) as tx:
+            code = action.totp_code
+            if code is None or await self._second_factor.verify(tx, principal.user.id, code):
+                await self._lockout.settle(tx, proof.claim, succeeded=True)
+                until = self._sessions.prove(tx, actor.tenant_id, actor.session_id)
+                tx.note(_note(principal))
+                return SteppedUp(until)
+            await self._lockout.settle(tx, proof.claim, succeeded=False)
+            tx.note(failure(principal, None, "wrong_code"))
+        raise PermissionError("The code is wrong.", field="totp_code")
+
+    async def _own_attempt(
+        self, actor: Actor, password: str | None = None
+    ) -> tuple[Principal, Proof]:
+        """An attempt of the actor's own, counted, with the password verified where one is given."""
+        async with self._database.autocommit() as tx:
+            principal = await self._principal_of(tx, actor)
+        user, address = principal.user, current_origin().address
+        claim = self._lockout.claim(user.id, user.username, address)
+        if password is None:
+            return principal, await self._prover.admitted(principal, claim, address)
+        return principal, await self._prover.password(principal, claim, password, address)
+
+    async def _half_done(
+        self, principal: Principal, proof: Proof, asked: Whence
+    ) -> AuthenticationResult:
         """The password alone neither clears the failures before it nor is one."""
         user = principal.user
         async with self._database.transaction() as tx:
@@ -124,10 +164,10 @@ class AuthService:
                 tenant_id=user.tenant_id,
                 user_id=user.id,
                 epoch=principal.epoch,
-                origin=current_origin(),
+                origin=asked.origin,
             )
-            tx.note(Note(user.username, user.id, user.tenant_id, reason=SECOND_FACTOR_REQUIRED))
-        await self._lockout.withdraw(proof.subject)
+            tx.note(_note(principal, asked.changes, SECOND_FACTOR_REQUIRED))
+        await self._lockout.withdraw(proof.claim)
         return AuthenticationResult(
             success=False,
             session_token=token.text(),
@@ -137,22 +177,18 @@ class AuthService:
         )
 
     async def _with_code(
-        self, principal: Principal, proof: _Proof, code: str
+        self, principal: Principal, proof: Proof, code: str, asked: Whence
     ) -> AuthenticationResult | None:
         """The login, where the code fits; a wrong one is a failure like a wrong password."""
-        user, actor = principal.user, current_actor()
-        try:
-            async with self._database.transaction() as tx:
-                if await self._second_factor.verify(tx, user.id, code):
-                    if actor.only == SECOND_FACTOR_ONLY:
-                        await self._take_awaiting(tx, actor, principal)
-                    return await self._logged_in(tx, principal, proof.subject, None)
-                await self._lockout.settle(tx, proof.subject, succeeded=False)
-                tx.note(_failure(principal, None, "wrong_code"))
-                return None
-        except BaseException:
-            await self._lockout.withdraw(proof.subject)
-            raise
+        actor = current_actor()
+        async with self._prover.pending(proof) as tx:
+            if await self._second_factor.verify(tx, principal.user.id, code):
+                if actor.only == SECOND_FACTOR_ONLY:
+                    await self._take_awaiting(tx, actor, principal)
+                return await self._logged_in(tx, principal, proof.claim, asked, None)
+            await self._lockout.settle(tx, proof.claim, succeeded=False)
+            tx.note(failure(principal, None, "wrong_code", asked.changes))
+            return None
 
     async def _take_awaiting(self, tx: Transaction, actor: Actor, principal: Principal) -> None:
         """End the half-done session; NotAuthenticated when it was used or overtaken meanwhile."""
@@ -163,30 +199,33 @@ class AuthService:
             raise NotAuthenticated
 
     async def _logged_in(
-        self, tx: Transaction, principal: Principal, subject: str, better_hash: str | None
+        self,
+        tx: Transaction,
+        principal: Principal,
+        claim: Claim,
+        asked: Whence,
+        better_hash: str | None,
     ) -> AuthenticationResult:
-        await self._lockout.settle(tx, subject, succeeded=True)
+        await self._lockout.settle(tx, claim, succeeded=True)
         self._principals.note_login(tx, principal, self._clock.now(), better_hash)
-        return self._open_session(tx, principal)
+        return self._open_session(tx, principal, asked.origin, asked.changes)
 
     async def change_own_password(self, action: ChangeOwnPasswordAction) -> AuthenticationResult:
         """Replace the actor's password; all sessions end and a new one begins."""
         require_types(action)
-        async with self._database.autocommit() as tx:
-            principal = await self._principal_of(tx, current_actor())
-        name = principal.user.username
-        proof = await self._prove(principal, name, action.current_password)
+        actor = current_actor()
+        principal, proof = await self._own_attempt(actor, action.current_password)
         if proof.reason is not None:
-            await self._refuse(principal, proof, name)
+            await self._prover.refuse(principal, proof, actor.name)
             raise PermissionError("The current password is wrong.", field="current_password")
         try:
             new_hash = await self._new_hash(principal, action)
-            async with self._database.transaction() as tx:
-                await self._lockout.settle(tx, proof.subject, succeeded=True)
-                return await self._replace_password(tx, principal, new_hash)
         except BaseException:
-            await self._lockout.withdraw(proof.subject)
+            await self._lockout.withdraw(proof.claim)
             raise
+        async with self._prover.pending(proof) as tx:
+            await self._lockout.settle(tx, proof.claim, succeeded=True)
+            return await self._replace_password(tx, principal, new_hash)
 
     async def _replace_password(
         self, tx: Transaction, principal: Principal, new_hash: str
@@ -203,21 +242,27 @@ class AuthService:
         if changed.epoch != principal.epoch + 1:
             # Password, status or role changed after the proof, which thus proves nothing now.
             raise NotAuthenticated
-        return self._open_session(tx, changed, {"password": ("***", "***")})
+        return self._open_session(tx, changed, current_origin(), {"password": ("***", "***")})
 
     async def identify(self, token: str, origin: Origin) -> Actor:
         """The actor that a bearer token proves, asking from this origin; NotAuthenticated."""
         async with self._database.autocommit() as tx:
-            session = await self._sessions.find_live(tx, token)
-            if session is None:
+            presented = await self._sessions.present(tx, token)
+            if presented is None:
                 raise NotAuthenticated
+            session = presented.session
+            if not presented.spent:
+                await self._sessions.touch(tx, session)
             principal = await self._principals.find_principal(tx, session.user_id)
         if principal is None or principal.epoch != session.epoch:
             raise NotAuthenticated
         if principal.refusal(origin.address) is not None:
             raise NotAuthenticated
-        actor = replace(principal.as_actor(), session_id=session.id)
-        return replace(actor, only=SECOND_FACTOR_ONLY) if session.awaits_second_factor else actor
+        fresh = self._sessions.is_fresh(session)
+        actor = SessionActor.of(principal.as_actor(), session, fresh=fresh)
+        if session.awaits_second_factor:
+            return replace(actor, only=SECOND_FACTOR_ONLY)
+        return replace(actor, only=REFRESH_ONLY) if presented.spent else actor
 
     async def end_own_session(self, action: EndOwnSessionAction) -> Done:
         """End the session that asks; without one there is nothing to end."""
@@ -235,34 +280,8 @@ class AuthService:
             principal = await self._principal_of(tx, actor)
         return WhoAmI(principal.user, sorted(actor.only) if actor.only is not None else None)
 
-    async def _prove(self, principal: Principal | None, name: str, password: str) -> _Proof:
-        """Count the attempt, then verify; against a decoy where it could not help anyway."""
-        subject = subject_of(principal.user.id if principal else None, login_key(name))
-        admission = await self._lockout.admit(subject)
-        reason = _refusal(principal, admission, current_origin().address)
-        stored = principal.password_hash if principal and reason is None else None
-        too_long = len(password) > MAX_BYTES
-        try:
-            fits = await self._hasher.verify(
-                None if too_long else stored, "" if too_long else password
-            )
-        except BaseException:
-            if admission is Admission.GRANTED:
-                await self._lockout.withdraw(subject)
-            raise
-        return _Proof(subject, admission, reason or (None if fits else "wrong_password"))
-
-    async def _refuse(self, principal: Principal | None, proof: _Proof, target: str | None) -> None:
-        async with self._database.transaction() as tx:
-            if proof.admission is Admission.GRANTED:
-                await self._lockout.settle(tx, proof.subject, succeeded=False)
-            tx.note(_failure(principal, target, proof.reason))
-
     def _open_session(
-        self,
-        tx: Transaction,
-        principal: Principal,
-        changes: dict[str, tuple[object, object]] | None = None,
+        self, tx: Transaction, principal: Principal, origin: Origin, changes: Changes
     ) -> AuthenticationResult:
         user = principal.user
         token, expires_at = self._sessions.issue(
@@ -270,9 +289,9 @@ class AuthService:
             tenant_id=user.tenant_id,
             user_id=user.id,
             epoch=principal.epoch,
-            origin=current_origin(),
+            origin=origin,
         )
-        tx.note(Note(user.username, user.id, user.tenant_id, changes or {}))
+        tx.note(_note(principal, changes))
         return AuthenticationResult(
             success=True, user=user, session_token=token.text(), expires_at=expires_at
         )
@@ -301,17 +320,6 @@ class AuthService:
         return principal
 
 
-def _refusal(principal: Principal | None, admission: Admission, address: str | None) -> str | None:
-    """Why an attempt fails whatever the password is; throttles come first."""
-    if admission is Admission.REFUSED:
-        return "throttled"
-    if principal is None:
-        return "unknown_user"
-    if principal.password_hash is None:
-        return "no_password"
-    return principal.refusal(address)
-
-
 def _refused(action: AuthenticateAction) -> AuthenticationResult:
     """The answer to every login that fails, or the error of the same words."""
     if action.raise_on_failure:
@@ -321,12 +329,6 @@ def _refused(action: AuthenticateAction) -> AuthenticationResult:
     )
 
 
-def _failure(principal: Principal | None, target: str | None, reason: str | None) -> Note:
-    user = principal.user if principal else None
-    return Note(
-        target=user.username if user else target,
-        target_id=user.id if user else None,
-        tenant_id=user.tenant_id if user else None,
-        outcome=Outcome.FAILED,
-        reason=reason,
-    )
+def _note(principal: Principal, changes: Changes | None = None, reason: str | None = None) -> Note:
+    user = principal.user
+    return Note(user.username, user.id, user.tenant_id, changes or {}, reason=reason)

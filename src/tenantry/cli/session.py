@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tenantry.cli.invocation import current
 from tenantry.cli.session_file import SessionFile
-from tenantry.errors import NotAuthenticated
+from tenantry.errors import NotAuthenticated, StepUpRequired
 from tenantry.kernel.action import Action
 
 if TYPE_CHECKING:
@@ -45,7 +45,14 @@ def run_with(work: "Callable[[Transport], Awaitable[ResultT]]") -> ResultT:
     session = session_file().get(address)
     if session is None:
         raise NotAuthenticated(f"You are not logged in to {address}.")
-    return _inside(address, session.token, work)
+    try:
+        return _inside(address, session.token, work)
+    except StepUpRequired:
+        from tenantry.cli.step_up import prove_again
+
+        if not prove_again(session.token):
+            raise
+        return _inside(address, session.token, work)
 
 
 def run_with_nobody(work: "Callable[[Transport], Awaitable[ResultT]]") -> ResultT:

@@ -31,7 +31,7 @@ from tenantry.users.access import Scope
 from tenantry.users.model import UserData, UserKey, UserStatus
 
 FIRST_TENANT = "default"
-_PRESENT = frozenset({UserStatus.ACTIVE, UserStatus.INACTIVE, UserStatus.SUSPENDED})
+_GONE = frozenset({UserStatus.DELETED, UserStatus.PURGING})
 
 
 class GroupService:
@@ -136,7 +136,7 @@ class GroupService:
         """Put a user into a group; GroupNotFound when they are of different tenants."""
         async with self._database.transaction() as tx:
             user, group = await self._pair(tx, action)
-            if user.status not in _PRESENT:
+            if user.status in _GONE:
                 raise StateConflict("A deleted user joins no group; restore it first.")
             now = self._clock.now()
             changed = await self._groups.add(tx, [(group.id, user)], now) > 0

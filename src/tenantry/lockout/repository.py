@@ -1,86 +1,175 @@
-"""The SQL of attempts: counted before they are evaluated, each in one statement."""
+"""The SQL of attempts: counted before they are evaluated, all counts in one statement."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from tenantry.kernel.transaction import Statement, Transaction
-from tenantry.lockout.model import LockoutPolicy
+from tenantry.lockout.throttle import FIRST_DELAY, FREE_TRIES, Claim, LockoutPolicy, Standing
 
-RESERVE = Statement(
-    "attempts.reserve",
-    "Count an attempt before it is evaluated; no row means that none may be evaluated now.",
-    # Its commit need not wait for the disk: the commit that settles the attempt, before anybody
-    # is told how it ended, brings this one to the disk too.
-    """
-    insert into attempts as a (subject, failures, pending, changed_at)
-    select $1::text, 0, 1, $2::timestamptz from set_config('synchronous_commit', 'off', true)
+_COUNTED = """
     on conflict (subject) do update set
         failures = case
-            when a.changed_at <= $4 then 0
-            when a.changed_at <= $5 then a.failures + a.pending
+            when a.changed_at <= $8 then 0
+            when a.changed_at <= $9 then a.failures + a.pending
             else a.failures end,
-        pending = case when a.changed_at <= $5 then 1 else a.pending + 1 end,
-        changed_at = $2
-    where a.changed_at <= $4 or a.failures + a.pending < $3
-    returning failures
+        pending = case when a.changed_at <= $9 then 1 else a.pending + 1 end,
+        changed_at = $4
+"""
+_DELAY = f"""make_interval(secs => least($11::float8,
+    {FIRST_DELAY.total_seconds()} * power(2, least(a.failures - {FREE_TRIES}, 20))))"""
+RESERVE = Statement(
+    "attempts.reserve",
+    "Count an attempt before it is evaluated, under all that it counts for; how many of them.",
+    # A look at what is full already keeps a flood out of the other rows. What is reserved is
+    # decided by the conditions of each update, row by row, in the order that all keep to.
+    # The commit need not wait for the disk: the commit that settles the attempt, before anybody
+    # is told how it ended, brings this one to the disk too.
+    f"""
+    with asked as materialized (
+        select coalesce(
+            (select known_until > $4 from attempts where subject = $1), false) as known
+        from set_config('synchronous_commit', 'off', true)
+    ), open as materialized (
+        select from asked where known or not exists (
+            select from attempts where changed_at > $8
+                and (subject = $2 and failures >= $6 or subject = $3 and failures >= $7))
+    ), pair as (
+        insert into attempts as a (subject, failures, pending, changed_at)
+        select $1::text, 0, 1, $4::timestamptz from open
+        {_COUNTED}
+        where a.changed_at <= $8 or a.failures + a.pending < $5 and (
+            a.failures < $10
+            or (a.pending = 0 or a.changed_at <= $9) and a.changed_at + {_DELAY} <= $4)
+        returning 1
+    ), account as (
+        insert into attempts as a (subject, failures, pending, changed_at)
+        select $2::text, 0, 1, $4 from pair
+        {_COUNTED}
+        where a.changed_at <= $8 or a.failures + a.pending < $6 or (select known from asked)
+        returning 1
+    ), source as (
+        insert into attempts as a (subject, failures, pending, changed_at)
+        select $3::text, 0, 1, $4 from account where $3 is not null
+        {_COUNTED}
+        where a.changed_at <= $8 or a.failures + a.pending < $7 or (select known from asked)
+        returning 1
+    )
+    select (select count(*) from pair) + (select count(*) from account)
+        + (select count(*) from source)
     """,
 )
-STANDING = Statement(
-    "attempts.standing",
-    "Whether waiting makes sense: fewer failures than the limit, the rest is under way.",
-    "select failures < $2 and changed_at > $3 from attempts where subject = $1",
+_HELD = """
+    from (
+        select subject from attempts where subject = any($1::text[])
+        order by array_position($1::text[], subject) for update
+    ) held
+    where a.subject = held.subject
+"""
+STANDINGS = Statement(
+    "attempts.standings",
+    "What is counted under some subjects.",
+    """
+    select subject, failures, pending, changed_at, known_until
+    from attempts where subject = any($1::text[])
+    """,
 )
 FAILED = Statement(
     "attempts.failed",
     "Turn an attempt under way into a failure.",
-    """
-    update attempts set failures = failures + 1, pending = greatest(pending - 1, 0),
+    f"""
+    update attempts a set failures = a.failures + 1, pending = greatest(a.pending - 1, 0),
         changed_at = $2
-    where subject = $1
+    {_HELD}
     """,
 )
 SUCCEEDED = Statement(
     "attempts.succeeded",
-    "Give an attempt back and forget the failures before it.",
-    """
-    update attempts set failures = 0, pending = greatest(pending - 1, 0), changed_at = $2
-    where subject = $1
+    "Give an attempt back, and forget the account's failures but not those of the network.",
+    f"""
+    update attempts a set pending = greatest(a.pending - 1, 0), changed_at = $2,
+        failures = case when a.subject = $4::text then a.failures else 0 end,
+        known_until = case when a.subject = ($1::text[])[1] then $3::timestamptz end
+    {_HELD}
     """,
 )
 WITHDRAWN = Statement(
     "attempts.withdrawn",
     "Take back an attempt that was never evaluated.",
-    "update attempts set pending = greatest(pending - 1, 0) where subject = $1",
+    f"update attempts a set pending = greatest(a.pending - 1, 0) {_HELD}",
 )
+FORGET = Statement(
+    "attempts.forget",
+    "Forget the failures of a user from everywhere; known networks stay known.",
+    """
+    update attempts set failures = 0
+    where failures > 0
+        and subject between 'user:' || $1::uuid::text and 'user:' || $1::uuid::text || '@~'
+    """,
+)
+SWEEP = Statement(
+    "attempts.sweep",
+    "Remove some counts that have run out.",
+    """
+    delete from attempts where subject in (
+        select subject from attempts
+        where changed_at <= $1 and (known_until is null or known_until <= $2)
+        limit $3 for update skip locked)
+    """,
+)
+BATCH = 5000
 
 
 class AttemptRepository:
     """Counts attempts."""
 
     async def reserve(
-        self, tx: Transaction, subject: str, policy: LockoutPolicy, now: datetime
-    ) -> bool:
-        """Take one of the attempts that are left; False when there is none."""
-        forgotten, abandoned = now - policy.duration, now - policy.abandoned_after
-        reserved = await tx.fetchrow(
-            RESERVE, subject, now, policy.max_failures, forgotten, abandoned
+        self, tx: Transaction, claim: Claim, policy: LockoutPolicy, now: datetime
+    ) -> int:
+        """Take a place under the claim's subjects, in order; how many had one."""
+        taken: int = await tx.fetchval(
+            RESERVE,
+            claim.pair,
+            claim.account,
+            claim.source,
+            now,
+            policy.max_failures,
+            policy.max_account_failures,
+            policy.max_source_failures,
+            now - policy.duration,
+            now - policy.abandoned_after,
+            policy.free_tries,
+            policy.longest_delay.total_seconds(),
         )
-        return reserved is not None
+        return taken
 
-    async def may_wait(
-        self, tx: Transaction, subject: str, policy: LockoutPolicy, now: datetime
-    ) -> bool:
-        """Whether attempts under way, not failures, hold the places."""
-        abandoned = now - policy.abandoned_after
-        return bool(await tx.fetchval(STANDING, subject, policy.max_failures, abandoned))
+    async def standings(self, tx: Transaction, subjects: Sequence[str]) -> dict[str, Standing]:
+        """The counts under these subjects, those that there are."""
+        rows = await tx.fetch(STANDINGS, list(subjects))
+        return {
+            row["subject"]: Standing(
+                row["failures"], row["pending"], row["changed_at"], row["known_until"]
+            )
+            for row in rows
+        }
 
-    def fail(self, tx: Transaction, subject: str, now: datetime) -> None:
+    def fail(self, tx: Transaction, claim: Claim, now: datetime) -> None:
         """The attempt was a failure."""
-        tx.later(FAILED, subject, now)
+        tx.later(FAILED, claim.subjects, now)
 
-    def succeed(self, tx: Transaction, subject: str, now: datetime) -> None:
-        """The attempt was a success."""
-        tx.later(SUCCEEDED, subject, now)
+    def succeed(self, tx: Transaction, claim: Claim, policy: LockoutPolicy, now: datetime) -> None:
+        """The attempt was a success; the network, if there is one, is known from now on."""
+        known_until = now + policy.known_for if claim.source else None
+        tx.later(SUCCEEDED, claim.subjects, now, known_until, claim.source)
 
-    async def withdraw(self, tx: Transaction, subject: str) -> None:
+    async def withdraw(self, tx: Transaction, subjects: Sequence[str]) -> None:
         """The attempt was not evaluated after all."""
-        await tx.execute(WITHDRAWN, subject)
+        await tx.execute(WITHDRAWN, list(subjects))
+
+    async def forget(self, tx: Transaction, user_id: UUID) -> None:
+        """Forget the failures of a user."""
+        await tx.execute(FORGET, user_id)
+
+    async def sweep(self, tx: Transaction, unchanged_since: datetime, now: datetime) -> bool:
+        """Remove some counts that say nothing any more; whether there may be more of them."""
+        return await tx.execute(SWEEP, unchanged_since, now, BATCH) == BATCH

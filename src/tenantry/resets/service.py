@@ -6,7 +6,6 @@ from tenantry.errors import InvalidInput, InvalidToken
 from tenantry.kernel.action import Note, Outcome, current_actor, current_origin
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Database, Transaction
-from tenantry.lockout.model import subject_of
 from tenantry.lockout.service import LockoutService
 from tenantry.passwords.rules import PasswordOwner, PasswordRules
 from tenantry.passwords.tokens import PasswordTokens, Purpose
@@ -121,8 +120,7 @@ class ResetService:
                 "need_password_change": False,
             }
             await self._users.update(tx, user.id, columns, end_sessions=True)
-            subject = subject_of(user.id, user.username)
-            await self._lockout.settle(tx, subject, succeeded=True)
+            await self._lockout.forget(tx, user.id)
             changes: dict[str, tuple[object, object]] = {"password": ("***", "***")}
             tx.note(Note(user.username, user.id, user.tenant_id, changes))
         return PasswordWasReset(user.username)

@@ -2,13 +2,17 @@
 
 from typing import Protocol
 
+from tenantry.sdk.locks import LockOperations
 from tenantry.sdk.pages import blocking_pages
 from tenantry.sdk.portal import Portal, blocking
 from tenantry.sdk.second_factor import SecondFactorOperations
+from tenantry.sdk.sessions import SessionOperations
 from tenantry.sdk.users import UserOperations
 
 
-class AsyncAccountManager(UserOperations, SecondFactorOperations):
+class AsyncAccountManager(
+    UserOperations, SecondFactorOperations, SessionOperations, LockOperations
+):
     """All that one can do with accounts, for ``await``. Safe for many tasks of one event loop.
 
     Lists are walked lazily and completely, with ``async for``. Errors are those of
@@ -66,3 +70,18 @@ class AccountManager:
     remove_own_second_factor = blocking(SecondFactorOperations.remove_own_second_factor)
     remove_second_factor = blocking(SecondFactorOperations.remove_second_factor)
     get_second_factor = blocking(SecondFactorOperations.get_second_factor)
+
+    authenticate = blocking(SessionOperations.authenticate)
+    create_session = blocking(SessionOperations.create_session)
+    validate_session = blocking(SessionOperations.validate_session)
+    refresh_session = blocking(SessionOperations.refresh_session)
+    terminate_session = blocking(SessionOperations.terminate_session)
+    list_sessions = blocking_pages(SessionOperations.list_sessions)
+    end_session = blocking(SessionOperations.end_session)
+    end_sessions = blocking(SessionOperations.end_sessions)
+    step_up = blocking(SessionOperations.step_up)
+
+    lock_account = blocking(LockOperations.lock_account)
+    unlock_account = blocking(LockOperations.unlock_account)
+    get_account_lock_status = blocking(LockOperations.get_account_lock_status)
+    list_locked_accounts = blocking_pages(LockOperations.list_locked_accounts)

@@ -8,8 +8,20 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import anyio
 
-from tenantry.auth.actions import ChangeOwnPasswordAction, EndOwnSessionAction
-from tenantry.errors import ConnectionError, InvalidInput, NotAuthenticated, TenantryError
+from tenantry.auth.actions import (
+    AuthenticateAction,
+    ChangeOwnPasswordAction,
+    EndOwnSessionAction,
+    StepUpAction,
+)
+from tenantry.errors import (
+    ConnectionError,
+    InvalidCredentials,
+    InvalidInput,
+    NotAuthenticated,
+    StepUpRequired,
+    TenantryError,
+)
 from tenantry.kernel.action import Action, Audience
 from tenantry.routes import API, wire
 from tenantry.sdk.address import http_options
@@ -87,21 +99,38 @@ class HttpTransport:
         """Nothing: connections are made when there is something to send."""
 
     async def run(self, action: Action[ResultT]) -> ResultT:
-        """Ask the server. A session that has ended is renewed once, not in a loop."""
+        """Ask the server. A session that has ended is renewed once, not in a loop.
+
+        What needs a fresh proof of identity gets it, where the password is known here.
+        """
         tries, token = self._login.tries, self._login.token
         if token is None and not _needs_login(action):
             return await self._run_bearing(None, action)
         if token is None and self._login.user is not None:
-            token = await self._login.renewed(tries)
+            token = await self._renewed(tries, action)
             tries = self._login.tries
         try:
             result = await self._run_bearing(token, action)
         except NotAuthenticated:
             if self._login.user is None:
                 raise
-            result = await self._run_bearing(await self._login.renewed(tries), action)
+            result = await self._run_bearing(await self._renewed(tries, action), action)
+        except StepUpRequired:
+            if not self._login.password:
+                raise
+            await self._run_bearing(token, StepUpAction(self._login.password))
+            result = await self._run_bearing(token, action)
         self._keep_up(action, result)
         return result
+
+    async def _renewed(self, tries: int, action: Action[Any]) -> str:
+        """A new token; that its login failed is not to be taken for somebody else's failure."""
+        try:
+            return await self._login.renewed(tries)
+        except InvalidCredentials as refusal:
+            if not isinstance(action, AuthenticateAction):
+                raise
+            raise NotAuthenticated("This client's own login failed.") from refusal
 
     async def log_out(self) -> None:
         """End the session that this transport has begun, as far as the server can be reached."""

@@ -6,12 +6,14 @@ from typing import Final
 from tenantry.auth.actions import ChangeOwnPasswordAction, WhoAmIAction
 from tenantry.errors import InvalidInput, Violation
 from tenantry.kernel.modifier import OptionalState
+from tenantry.lockout.actions import LockAccountAction
 from tenantry.sdk.operations import Operations
 from tenantry.sdk.pages import PAGE_SIZE, AsyncPages
 from tenantry.users.actions import (
     CreateUserAction,
     DeleteUserAction,
     FindUserAction,
+    GetUserAction,
     ListUsersAction,
     ModifyUserAction,
     PreviewPurgeAction,
@@ -24,6 +26,7 @@ from tenantry.users.names import fold
 from tenantry.users.purging import PurgeReceipt
 
 _CREATOR_FIELDS: Final = frozenset(UserCreator.__struct_fields__)
+STATUS_REASON: Final = "The status was set to locked."
 _FILTER_FIELDS: Final = frozenset(UserFilter.__struct_fields__)
 # Attributes of these names would hide a user's own fields, or ones that other calls are about.
 _RESERVED: Final = frozenset(
@@ -139,10 +142,16 @@ class UserOperations(Operations):
         await self._run(ChangeOwnPasswordAction(current_password, new_password))
 
     async def update_user_status(self, username: str, status: str) -> UserData:
-        """Make a user active, inactive or suspended; soft_delete_user() deletes."""
+        """Make a user active, inactive, suspended or locked; soft_delete_user() deletes.
+
+        ``locked`` is a lock without an expiry, and ``active`` lifts any lock.
+        """
         if status == "deleted":
             raise InvalidInput.of("status", "not_here", "cannot be set: use soft_delete_user()")
-        return await self._modify(username, {"status": status})
+        if status != "locked":
+            return await self._modify(username, {"status": status})
+        await self._run(LockAccountAction(user=username, reason=STATUS_REASON))
+        return (await self._run(GetUserAction(user=username))).data
 
     async def soft_delete_user(self, username: str) -> UserData:
         """Disable the account: logins end, row and name stay, restore_user() brings it back."""

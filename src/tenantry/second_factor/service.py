@@ -9,8 +9,8 @@ from tenantry.errors import NotAuthenticated, PermissionError, StateConflict
 from tenantry.kernel.action import Note, Outcome, current_actor, current_origin
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Database, Transaction
-from tenantry.lockout.model import Admission, subject_of
 from tenantry.lockout.service import LockoutService
+from tenantry.lockout.throttle import Admission, Claim
 from tenantry.passwords.policy import MAX_BYTES
 from tenantry.passwords.ports import PasswordHasher
 from tenantry.record import require_types, require_well_formed
@@ -193,24 +193,25 @@ class SecondFactorService:
 
         The work answers None where a code does not fit; it must not have changed anything then.
         """
-        subject = subject_of(principal.user.id, principal.user.username)
-        if await self._lockout.admit(subject) is Admission.REFUSED:
+        user, address = principal.user, current_origin().address
+        claim = self._lockout.claim(user.id, user.username, address)
+        if await self._lockout.admit(claim) is Admission.REFUSED:
             await self._refuse(principal, None, "throttled")
             raise PermissionError("Too many failures; try again later.", reason="throttled")
         try:
             if password is not None and not await self._fits(principal, password):
-                await self._refuse(principal, subject, "wrong_password")
+                await self._refuse(principal, claim, "wrong_password")
                 wrong: str = "password"
             else:
                 async with self._database.transaction() as tx:
                     result = await work(tx)
-                    await self._lockout.settle(tx, subject, succeeded=result is not None)
+                    await self._lockout.settle(tx, claim, succeeded=result is not None)
                     if result is not None:
                         return result
                     tx.note(_note(principal.user, {}, "wrong_code"))
                 wrong = "code"
         except BaseException:
-            await self._lockout.withdraw(subject)
+            await self._lockout.withdraw(claim)
             raise
         raise PermissionError(f"The {wrong} is wrong.", field=wrong)
 
@@ -219,10 +220,10 @@ class SecondFactorService:
             return False
         return await self._hasher.verify(principal.password_hash, password)
 
-    async def _refuse(self, principal: Principal, subject: str | None, reason: str) -> None:
+    async def _refuse(self, principal: Principal, claim: Claim | None, reason: str) -> None:
         async with self._database.transaction() as tx:
-            if subject is not None:
-                await self._lockout.settle(tx, subject, succeeded=False)
+            if claim is not None:
+                await self._lockout.settle(tx, claim, succeeded=False)
             tx.note(_note(principal.user, {}, reason))
 
     async def _remove(self, tx: Transaction, user: UserData) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 from tenantry.errors import NotAuthenticated, PermissionError
 from tenantry.kernel.action import Action, Actor, ActorKind, Audience
 from tenantry.users.model import UserData, UserRole, UserStatus
+from tenantry.users.principal import REFRESH_ONLY
 
 OWN_FIELDS = frozenset({"full_name", "description", "phone"})
 """What a user may change in the own profile; the password has an action of its own."""
@@ -37,6 +38,8 @@ class BuiltInRoleGuard:
 
 def _limited(only: frozenset[str]) -> tuple[str, str]:
     """Why an actor is limited to some actions: a sentence, and a code."""
+    if only == REFRESH_ONLY:
+        raise NotAuthenticated
     if "login.second_factor" in only:
         return "Give the code of your second factor first.", "need_second_factor"
     if "user.change_password" in only:
@@ -71,6 +74,16 @@ def require_may_create(actor: Actor, role: str, tenant_id: UUID) -> None:
     if actor.role != UserRole.ADMIN or actor.tenant_id != tenant_id:
         raise PermissionError("You can create users in your own tenant only.", field="domain_name")
     _require_may_give(role)
+
+
+def may_state_origin(actor: Actor, user: UserData | None) -> bool:
+    """Whether the actor's word on where somebody else asks from is taken for this user.
+
+    Who serves a tenant's people does that for them; anybody else could pretend to be anywhere.
+    """
+    if _is_platform(actor):
+        return True
+    return actor.role == UserRole.ADMIN and user is not None and user.tenant_id == actor.tenant_id
 
 
 def require_may_change(actor: Actor, user: UserData, changes: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Sequence
 
+from tenantry.errors import InvalidInput
 from tenantry.users.names import Unfit
 
 MAX_RULES = 256
@@ -71,6 +72,12 @@ def parse_address(text: str) -> Address | None:
         return None
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return mapped or address
+
+
+def require_address(text: str | None, field: str) -> None:
+    """InvalidInput unless the text is an address, where there is one."""
+    if text is not None and parse_address(text) is None:
+        raise InvalidInput.of(field, "invalid_address", "must be an IPv4 or IPv6 address")
 
 
 def allowed(rules: Sequence[str] | None, address: str | None) -> bool:

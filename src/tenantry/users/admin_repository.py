@@ -33,7 +33,8 @@ REMOVE_ATTEMPTS = Statement(
     "Forget the attempts on a user's login, and at resetting the password.",
     """
     delete from attempts
-    where subject in ('user:' || $1::uuid::text, 'reset:user:' || $1::uuid::text)
+    where subject between 'user:' || $1::uuid::text and 'user:' || $1::uuid::text || '@~'
+        or subject = 'reset:user:' || $1::uuid::text
     """,
 )
 REMOVE = Statement("users.remove", "Remove a user.", "delete from users where id = $1")

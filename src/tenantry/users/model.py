@@ -23,11 +23,15 @@ class UserRole(StrEnum):
 
 
 class UserStatus(StrEnum):
-    """Only an active user can log in. A deleted one can be restored, a purged one never."""
+    """Only an active user can log in. A deleted one can be restored, a purged one never.
+
+    ``LOCKED`` is never stored: an active user is locked while a lock holds.
+    """
 
     ACTIVE = "active"
     INACTIVE = "inactive"
     SUSPENDED = "suspended"
+    LOCKED = "locked"
     DELETED = "deleted"
     PURGING = "purging"
 
@@ -217,7 +221,7 @@ class UserData(Record, frozen=True, kw_only=True):
 
     @property
     def is_active(self) -> bool:
-        """Whether the status is active."""
+        """Whether the status is active, and no lock holds."""
         return self.status is UserStatus.ACTIVE
 
     def as_actor(self) -> Actor:

@@ -1,6 +1,7 @@
 """The one state that every credential path reads before it lets anybody in."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from tenantry.kernel.action import Actor, ActorKind
 from tenantry.users.addresses import allowed
@@ -11,22 +12,40 @@ PASSWORD_CHANGE_ONLY = frozenset({"user.change_password", "whoami", "logout"})
 SECOND_FACTOR_ONLY = frozenset({"login.second_factor", "whoami", "logout"})
 """What a user may do who has given the password and not yet the second factor."""
 
+REFRESH_ONLY = frozenset({"session.refresh", "session.terminate", "logout"})
+"""What a token that was refreshed already is good for: the same answer again, and the end."""
+
+
+def lock_holds(locked_at: datetime | None, expires_at: datetime | None, now: datetime) -> bool:
+    """Whether a lock shuts its user out now; one without an expiry does so until it is lifted."""
+    return locked_at is not None and (expires_at is None or now < expires_at)
+
 
 @dataclass(frozen=True, repr=False)
 class Principal:
-    """A user with what decides on logins. ``epoch`` rises when all sessions must end."""
+    """A user with what decides on logins. ``epoch`` rises when all sessions must end.
+
+    The user's status is the effective one: a lock that holds is part of it.
+    """
 
     user: UserData
     password_hash: str | None
     epoch: int
     tenant_status: str
 
-    def refusal(self, address: str | None) -> str | None:
-        """Why nobody gets in as this user from this address, or None."""
+    def standing(self) -> str | None:
+        """Why nobody gets in as this user from anywhere, or None."""
         if not self.user.is_active:
             return f"user_{self.user.status.value}"
         if self.tenant_status != "active":
             return f"tenant_{self.tenant_status}"
+        return None
+
+    def refusal(self, address: str | None) -> str | None:
+        """Why nobody gets in as this user from this address, or None."""
+        standing = self.standing()
+        if standing is not None:
+            return standing
         if not allowed(self.user.allowed_client_ip, address):
             return "address_not_allowed"
         return None

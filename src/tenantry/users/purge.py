@@ -12,7 +12,6 @@ from uuid import UUID
 import msgspec
 
 from tenantry.errors import (
-    LastAdministrator,
     UserModificationBadRequest,
     UserPurgeFailure,
 )
@@ -30,12 +29,12 @@ from tenantry.kernel.action import (
 from tenantry.kernel.modifier import OptionalState
 from tenantry.kernel.transaction import Transaction
 from tenantry.record import require_types
-from tenantry.users import access
+from tenantry.users import access, administrators
 from tenantry.users.access import Scope
 from tenantry.users.actions import PreviewPurgeAction, PurgeResult, PurgeUserAction
 from tenantry.users.admin_repository import AdminUserRepository
 from tenantry.users.leftovers import Leftovers
-from tenantry.users.model import UserData, UserKey, UserRole
+from tenantry.users.model import UserData, UserKey
 from tenantry.users.names import login_key
 from tenantry.users.purging import Outcome, PurgeOrder, PurgeReceipt, UserInfoContext
 from tenantry.users.repository import UserRepository
@@ -161,7 +160,7 @@ class UserPurger:
     ) -> PurgeOrder:
         actor = current_actor()
         access.require_may_purge(actor, user)
-        await self._require_administrator_left(tx, user)
+        await administrators.require_another(self._users, tx, user)
         context = action.user_info_ctx
         named = None if context is None else await self._named(tx, context, Scope.of(actor))
         if named is not None and named.id != user.id and not named.is_active:
@@ -176,13 +175,6 @@ class UserPurger:
                 action.delegate_endpoint_ownership, "delegate_endpoint_ownership"
             ),
         )
-
-    async def _require_administrator_left(self, tx: Transaction, user: UserData) -> None:
-        if user.role not in (UserRole.SUPERADMIN, UserRole.ADMIN) or not user.is_active:
-            return
-        await self._users.lock_administrators(tx, user.role, user.tenant_id)
-        if not await self._users.has_others(tx, user.role, user.id, user.tenant_id):
-            raise LastAdministrator(f"{user.username} is the last active {user.role}.")
 
     async def _named(self, tx: Transaction, context: UserInfoContext, scope: Scope) -> UserData:
         """Whom the context names: id, email and key are one user's; who is confused must not purge.

@@ -5,21 +5,22 @@ The builder puts together column names from closed lists only; values are always
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 
 from tenantry.kernel.transaction import Statement
 from tenantry.users.access import Scope
-from tenantry.users.model import UserData, UserFilter, UserOrder
+from tenantry.users.model import UserData, UserFilter, UserOrder, UserStatus
 from tenantry.users.names import email_key, fold, login_key
 
 _ELSEWHERE = ("attributes", "domain_name", "main_access_key")
 _SHOWN = [n for n in UserData.__struct_fields__ if n not in _ELSEWHERE]
 READ = f"""
     select {", ".join(f"u.{name}" for name in _SHOWN)}, u.attributes::text as attributes_text,
-        u.username_key, u.password_hash, u.epoch, t.name as domain_name, t.status as tenant_status,
+        u.username_key, u.password_hash, u.epoch, u.locked_at, u.lock_expires_at,
+        t.name as domain_name, t.status as tenant_status,
         k.access_key as main_access_key
     from users u join tenants t on t.id = u.tenant_id
     left join access_keys k on k.user_id = u.id and k.is_main
@@ -68,6 +69,7 @@ COLUMNS = (
     "container_main_gid container_gids integration_name created_at modified_at "
     "password_changed_at deleted_at"
 ).split()
+LOCK_COLUMNS = ("locked_at", "lock_reason", "lock_expires_at", "locked_by")
 _CASTS = {"attributes": "::jsonb"}
 _PLACES = ", ".join(f"${i}{_CASTS.get(name, '')}" for i, name in enumerate(COLUMNS, 1))
 INSERT = Statement(
@@ -115,6 +117,7 @@ OTHERS_WITH_ROLE = Statement(
     select exists (
         select from users
         where role = $1 and status = 'active' and id <> $2 and ($3::uuid is null or tenant_id = $3)
+            and (locked_at is null or lock_expires_at <= $4)
     )
     """,
 )
@@ -128,7 +131,7 @@ LOGGED_IN = Statement(
     """,
 )
 
-CHANGEABLE = frozenset(COLUMNS) - {"id", "created_at"}
+CHANGEABLE = (frozenset(COLUMNS) | frozenset(LOCK_COLUMNS)) - {"id", "created_at"}
 
 
 def update_statement(names: Iterable[str], *, end_sessions: bool) -> Statement:
@@ -145,12 +148,12 @@ def update_statement(names: Iterable[str], *, end_sessions: bool) -> Statement:
     return Statement("users.update", "Change some columns of a user.", sql)
 
 
-_EXACT = frozenset(
-    "full_name description department phone role status status_info need_password_change "
+_EXACT = (
+    "full_name description department phone role status_info need_password_change "
     "resource_policy totp_activated sudo_session_enabled container_uid container_main_gid "
-    "integration_name".split()
+    "integration_name"
 )
-_RANGES = {
+_PLAIN = {name: f"u.{name} = {{}}" for name in _EXACT.split()} | {
     "created_from": "u.created_at >= {}",
     "created_until": "u.created_at < {}",
     "modified_from": "u.modified_at >= {}",
@@ -166,6 +169,7 @@ _ORDERS = {
 }
 
 
+_LOCK_HOLDS = "(u.locked_at is not null and (u.lock_expires_at is null or u.lock_expires_at > {}))"
 _EVERYBODY = UserFilter()
 MOST_SORTED = 20_000
 """So many hits are sorted in a few milliseconds; more of them lie close together in any order."""
@@ -184,6 +188,7 @@ def page_statement(
     order: UserOrder,
     limit: int,
     after: tuple[str, str] | None,
+    now: datetime,
 ) -> tuple[Statement, list[object]]:
     """The SQL of one page, and its arguments; ``after`` is the last row's sort value and id."""
     question = _Question()
@@ -195,8 +200,8 @@ def page_statement(
     if after is not None:
         value = after[0] if column == "username_key" else datetime.fromisoformat(after[0])
         question.start(f"(u.{column}, u.id) {comparison} ({{}}, {{}})", value, UUID(after[1]))
-    for clause, asked in _conditions(wanted):
-        question.ask(clause, asked)
+    for clause, *asked in _conditions(wanted, now):
+        question.ask(clause, *asked)
     by = _Sorted(column, direction, question.place(limit))
     by_content = wanted.text is not None or bool(wanted.attributes)
     sql = _found_then_sorted(question, by) if by_content else _in_order(question, by)
@@ -221,9 +226,9 @@ class _Question:
         """Say who can be found at all, and after whom."""
         self.begin.append(clause.format(*map(self.place, values)))
 
-    def ask(self, clause: str, value: object) -> None:
+    def ask(self, clause: str, *values: object) -> None:
         """Say what holds for those who are wanted."""
-        self.wanted.append(clause.format(self.place(value)))
+        self.wanted.append(clause.format(*map(self.place, values)))
 
     @property
     def where(self) -> str:
@@ -282,15 +287,16 @@ def _found_then_sorted(question: _Question, by: _Sorted) -> str:
     """
 
 
-def _conditions(wanted: UserFilter) -> Iterable[tuple[str, object]]:
+def _conditions(wanted: UserFilter, now: datetime) -> Iterable[tuple[Any, ...]]:
+    """Each condition and the values that belong to it (Any: a text, and then of any type)."""
     for name in wanted.__struct_fields__:
         value = getattr(wanted, name)
         if value is None or value == {}:
             continue
-        if name in _EXACT:
-            yield f"u.{name} = {{}}", value
-        elif name in _RANGES:
-            yield _RANGES[name], value
+        if name in _PLAIN:
+            yield _PLAIN[name], value
+        elif name == "status":
+            yield _status(value, now)
         elif name == "text":
             yield "u.search_text like {}", f"%{_escaped(fold(value))}%"
         elif name == "username":
@@ -301,6 +307,15 @@ def _conditions(wanted: UserFilter) -> Iterable[tuple[str, object]]:
             yield "u.tenant_id = (select id from tenants where name_key = {})", login_key(value)
         elif name == "attributes":
             yield "u.attributes @> {}::jsonb", msgspec.json.encode(value).decode()
+
+
+def _status(wanted: object, now: datetime) -> tuple[Any, ...]:
+    """The condition for an effective status (Any: as above)."""
+    if wanted == UserStatus.LOCKED:
+        return f"u.status = 'active' and {_LOCK_HOLDS}", now
+    if wanted == UserStatus.ACTIVE:
+        return f"u.status = 'active' and not {_LOCK_HOLDS}", now
+    return "u.status = {}", wanted
 
 
 def _all(clauses: list[str]) -> str:

@@ -34,7 +34,7 @@ from tenantry.users.model import (
 )
 from tenantry.users.names import email_key, fold, login_key, search_text
 from tenantry.users.ports import Companions, SampleStore
-from tenantry.users.principal import Principal
+from tenantry.users.principal import Principal, lock_holds
 from tenantry.users.statistics import MonthStatistics, MonthStatsResult
 
 _CONFLICTS = {"users_username_key": "username", "users_email_key": "email"}
@@ -83,19 +83,19 @@ class UserRepository:
     async def find(self, tx: Transaction, key: UserKey, scope: Scope) -> UserData | None:
         """The user, or None."""
         row = await tx.fetchrow(queries.FIND[key.by], *_found_by(key, scope))
-        return user_of(row) if row else None
+        return self._user_of(row) if row else None
 
     async def find_many(self, tx: Transaction, user_ids: Sequence[UUID]) -> dict[UUID, UserData]:
         """The users of these ids that there are."""
         rows = await tx.fetch(queries.FIND_MANY, list(user_ids))
-        return {row["id"]: user_of(row) for row in rows}
+        return {row["id"]: self._user_of(row) for row in rows}
 
     async def lock(self, tx: Transaction, key: UserKey, scope: Scope) -> UserData:
         """Like ``get``, and nobody else changes it until the transaction ends."""
         row = await tx.fetchrow(queries.LOCK[key.by], *_found_by(key, scope))
         if row is None:
             raise UserNotFound(field=key.by)
-        return user_of(row)
+        return self._user_of(row)
 
     async def page(
         self,
@@ -112,9 +112,11 @@ class UserRepository:
         if cursor is not None:
             value, user_id = unseal(self._cursor_key, question, cursor)
             after = value, user_id
-        statement, arguments = queries.page_statement(scope, wanted, order, limit + 1, after)
+        statement, arguments = queries.page_statement(
+            scope, wanted, order, limit + 1, after, self._clock.now()
+        )
         rows = await tx.fetch(statement, *arguments)
-        items = [user_of(row) for row in rows[:limit]]
+        items = [self._user_of(row) for row in rows[:limit]]
         if len(rows) <= limit:
             return Page(items)
         position = _position(rows[limit - 1], queries.order_column(order))
@@ -247,23 +249,31 @@ class UserRepository:
     ) -> bool:
         """Whether an active user other than this one has the role."""
         scope = None if role is UserRole.SUPERADMIN else tenant_id
-        return bool(await tx.fetchval(queries.OTHERS_WITH_ROLE, role.value, user_id, scope))
+        now = self._clock.now()
+        return bool(await tx.fetchval(queries.OTHERS_WITH_ROLE, role.value, user_id, scope, now))
 
     async def find_principal_by_login(self, tx: Transaction, name: str) -> Principal | None:
         """Who logs in under this name."""
         row = await tx.fetchrow(queries.FIND_LOGIN, login_key(name), email_key(name))
-        return _principal(row) if row else None
+        return self._principal(row) if row else None
 
     async def find_principal(self, tx: Transaction, user_id: UUID) -> Principal | None:
         """The present state of a user."""
         row = await tx.fetchrow(queries.FIND["id"], user_id, None, None)
-        return _principal(row) if row else None
+        return self._principal(row) if row else None
 
     def note_login(
         self, tx: Transaction, principal: Principal, now: datetime, better_hash: str | None
     ) -> None:
         """Remember a login, and a hash at today's cost unless the password changed meanwhile."""
         tx.later(queries.LOGGED_IN, principal.user.id, now, better_hash, principal.epoch)
+
+    def _user_of(self, row: Row) -> UserData:
+        return user_of(row, self._clock.now())
+
+    def _principal(self, row: Row) -> Principal:
+        user = self._user_of(row)
+        return Principal(user, row["password_hash"], row["epoch"], row["tenant_status"])
 
 
 def derived(columns: dict[str, Any]) -> dict[str, Any]:
@@ -282,19 +292,24 @@ def derived(columns: dict[str, Any]) -> dict[str, Any]:
     return forms
 
 
-def user_of(row: Row) -> UserData:
-    """The user in a row of ``queries.READ``."""
+def user_of(row: Row, now: datetime) -> UserData:
+    """The user in a row of ``queries.READ``; a lock is looked at as of now."""
     values = {name: row[name] for name in _PLAIN}
     return UserData(
         **values,
         attributes=msgspec.json.decode(row["attributes_text"]),
         role=UserRole(row["role"]),
-        status=UserStatus(row["status"]),
+        status=_effective(UserStatus(row["status"]), row["locked_at"], row["lock_expires_at"], now),
     )
 
 
-def _principal(row: Row) -> Principal:
-    return Principal(user_of(row), row["password_hash"], row["epoch"], row["tenant_status"])
+def _effective(
+    stored: UserStatus, locked_at: datetime | None, expires_at: datetime | None, now: datetime
+) -> UserStatus:
+    """A lock shows where the user would be active otherwise."""
+    if stored is UserStatus.ACTIVE and lock_holds(locked_at, expires_at, now):
+        return UserStatus.LOCKED
+    return stored
 
 
 def _found_by(key: UserKey, scope: Scope) -> tuple[object, UUID | None, UUID | None]:

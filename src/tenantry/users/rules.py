@@ -17,7 +17,8 @@ from tenantry.users import addresses, names
 from tenantry.users.model import UserCreator, UserFilter, UserModifier, UserRole, UserStatus
 from tenantry.users.names import Unfit
 
-SETTABLE_STATUS = tuple(s.value for s in UserStatus if s is not UserStatus.PURGING)
+_DERIVED = (UserStatus.PURGING, UserStatus.LOCKED)
+SETTABLE_STATUS = tuple(s.value for s in UserStatus if s not in _DERIVED)
 MAX_ATTRIBUTE_BYTES = 16 * 1024
 MAX_GROUP_IDS = 64
 MAX_GROUPS = 256

@@ -6,7 +6,6 @@ from uuid import UUID
 import msgspec
 
 from tenantry.errors import (
-    LastAdministrator,
     PasswordRejected,
     StateConflict,
     UserCreationBadRequest,
@@ -18,7 +17,7 @@ from tenantry.kernel.modifier import OptionalState
 from tenantry.kernel.page import Page
 from tenantry.kernel.transaction import Transaction
 from tenantry.record import require_well_formed
-from tenantry.users import access, addresses, rules
+from tenantry.users import access, addresses, administrators, rules
 from tenantry.users.access import Scope
 from tenantry.users.actions import (
     AdminMonthStatsAction,
@@ -53,6 +52,7 @@ from tenantry.users.model import (
 )
 from tenantry.users.ports import FolderStore, SampleStore, SessionHost
 from tenantry.users.purge import UserPurger
+from tenantry.users.queries import LOCK_COLUMNS
 from tenantry.users.repository import UserRepository
 from tenantry.users.statistics import MonthStatsResult
 
@@ -221,6 +221,8 @@ class UserService:
         columns.pop("domain_name", None)
         if "status" in changes:
             columns["status_info"] = ADMIN_REQUESTED
+            if changes["status"] == UserStatus.ACTIVE and user.status is not UserStatus.DELETED:
+                columns |= dict.fromkeys(LOCK_COLUMNS)
         if changes.keys() & set(_NAMES):
             columns |= {name: changes.get(name, getattr(user, name)) for name in _NAMES}
         ends = bool(changes.keys() & _ENDS_SESSIONS)
@@ -229,22 +231,13 @@ class UserService:
     async def _require_administrator_left(
         self, tx: Transaction, user: UserData, changes: dict[str, Any]
     ) -> None:
-        """Decided under a lock, so that two at once cannot both be the last but one."""
-        if user.role not in (UserRole.SUPERADMIN, UserRole.ADMIN) or not user.is_active:
-            return
         stays = (
             changes.get("role", user.role) == user.role
             and changes.get("status", user.status) == UserStatus.ACTIVE
             and (user.role is UserRole.SUPERADMIN or "tenant_id" not in changes)
         )
-        if stays:
-            return
-        await self._users.lock_administrators(tx, user.role, user.tenant_id)
-        if not await self._users.has_others(tx, user.role, user.id, user.tenant_id):
-            raise LastAdministrator(
-                f"{user.username} is the last active {user.role}; appoint another one first.",
-                field="role",
-            )
+        if not stays:
+            await administrators.require_another(self._users, tx, user)
 
     def _require_possible(self, user: UserData, changes: dict[str, Any], *, force: bool) -> None:
         if changes.get("totp_activated") is True:

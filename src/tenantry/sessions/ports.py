@@ -1,0 +1,22 @@
+"""What sessions need of the users."""
+
+from typing import Protocol
+from uuid import UUID
+
+from tenantry.kernel.transaction import Transaction
+from tenantry.users.access import Scope
+from tenantry.users.model import UserData, UserKey
+from tenantry.users.principal import Principal
+
+
+class Users(Protocol):
+    """Finds users; the users' repository is one."""
+
+    async def get(self, tx: Transaction, key: UserKey, scope: Scope) -> UserData:
+        """The user; UserNotFound where there is none in sight."""
+
+    async def lock(self, tx: Transaction, key: UserKey, scope: Scope) -> UserData:
+        """Like ``get``, and nobody else changes it until the transaction ends."""
+
+    async def find_principal(self, tx: Transaction, user_id: UUID) -> Principal | None:
+        """The present state of a user."""
