@@ -22,7 +22,7 @@ from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.statistics import FakeStatistics
 from tenantry.testing.storage import MemoryStorage, Trouble
 from tenantry.usage.ports import ValkeyStatClient
-from tenantry.users import purge
+from tenantry.users import leftovers, purge
 from tenantry.users.actions import (
     AdminMonthStatsAction,
     CreateUserAction,
@@ -235,12 +235,17 @@ async def test_who_asks_from_outside_is_answered_in_time_and_the_purge_goes_on(
     assert job.data.state == "done"
 
 
-@pytest.mark.parametrize("part", ["storage", "agents"])
+@pytest.mark.parametrize("trouble", [*Trouble, None])
 async def test_what_is_left_and_cannot_be_removed_keeps_the_purge_open(
-    tenantry: App, outside: Outside, part: str
+    tenantry: App,
+    outside: Outside,
+    trouble: Trouble | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if part == "storage":
-        outside.storage.troubles["delete_folder"] = Trouble.LIE
+    """The storage fails, hangs or lies; without a trouble of its own the agent is stubborn."""
+    monkeypatch.setattr(leftovers, "REMOVE_SECONDS", 0.1)
+    if trouble is not None:
+        outside.storage.troubles["delete_folder"] = trouble
     else:
         outside.agents.stubborn.add(outside.session_id)
     processors = outside.processors(tenantry)
@@ -250,11 +255,13 @@ async def test_what_is_left_and_cannot_be_removed_keeps_the_purge_open(
     assert user.data.status is UserStatus.PURGING
 
 
+@pytest.mark.parametrize("silent", [False, True])
 async def test_what_cannot_be_reached_for_the_last_look_is_named_in_the_receipt(
-    tenantry: App, outside: Outside
+    tenantry: App, outside: Outside, monkeypatch: pytest.MonkeyPatch, *, silent: bool
 ) -> None:
-    outside.storage.troubles["folder_exists"] = Trouble.FAIL
-    outside.agents.away.add("fake")
+    monkeypatch.setattr(leftovers, "ANSWER_SECONDS", 0.1)
+    outside.storage.troubles["folder_exists"] = Trouble.HANG if silent else Trouble.FAIL
+    (outside.agents.hanging if silent else outside.agents.away).add("fake")
     outside.samples.away = True
     processors = outside.processors(tenantry)
     receipt = await processors.purge_user.wait_for_complete(PurgeUserAction(user="john"))

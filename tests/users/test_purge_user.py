@@ -134,9 +134,9 @@ async def test_the_context_is_checked_whatever_its_types_are(
     given: dict[str, Any] = {"email": john.email, "main_access_key": john.main_access_key}
     for wrong in ("no id", 7):
         context = UserInfoContext(uuid=wrong, **given)  # type: ignore[arg-type]  # on purpose
-        with pytest.raises(InvalidInput) as caught:
+        with pytest.raises(UserModificationBadRequest) as caught:
             await purge(tenantry, "john", user_info_ctx=context)
-        assert caught.value.field == "uuid"
+        assert caught.value.field == "user_info_ctx.uuid"
     context = UserInfoContext(uuid=str(john.id), **given)  # type: ignore[arg-type]  # as above
     with acting_as(admin):
         receipt = await purge(tenantry, "john", user_info_ctx=context)

@@ -47,7 +47,7 @@ class TestScenario(Generic[InputT, ResultT]):
     @classmethod
     def failure(
         cls, description: str, input: InputT, expected_exception: Errors
-    ) -> "TestScenario[InputT, ResultT]":
+    ) -> "TestScenario[InputT, Any]":  # Any: there is no result
         """The input leads to this error, or to one of these."""
         return cls(description, input, expected_exception=expected_exception)
 

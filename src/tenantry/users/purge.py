@@ -12,8 +12,10 @@ from uuid import UUID
 import msgspec
 
 from tenantry.errors import (
+    InvalidInput,
     UserModificationBadRequest,
     UserPurgeFailure,
+    Violation,
 )
 from tenantry.jobs.failpoints import failpoint
 from tenantry.jobs.model import JobState
@@ -181,7 +183,7 @@ class UserPurger:
 
         Somebody out of the actor's sight is nobody.
         """
-        require_types(context)
+        _require_sound(context)
         named = await self._users.find(tx, UserKey("id", str(context.uuid)), scope)
         if named is None:
             field = "uuid"
@@ -193,6 +195,15 @@ class UserPurger:
             return named
         message = "does not agree with the rest of the context"
         raise UserModificationBadRequest.of(f"user_info_ctx.{field}", "disagrees", message)
+
+
+def _require_sound(context: UserInfoContext) -> None:
+    """UserModificationBadRequest unless each field of the context is of its type."""
+    try:
+        require_types(context)
+    except InvalidInput as error:
+        wrong = [Violation(f"user_info_ctx.{v.field}", v.code, v.message) for v in error.violations]
+        raise UserModificationBadRequest(wrong) from error
 
 
 def _receiver(actor: Actor, user: UserData, named: UserData | None) -> UUID | None:
