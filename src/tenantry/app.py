@@ -225,7 +225,7 @@ async def open_app(
             stack.push_async_callback(_cancel, asyncio.create_task(work))
         stack.push_async_callback(app.drain)
         stack.push_async_callback(app.assembly.deletions.close)
-        stack.push_async_callback(app.user_service.purger.close)
+        stack.push_async_callback(app.job_service.close)
         yield app
 
 

@@ -78,6 +78,7 @@ async def test_a_job_whose_worker_has_died_is_taken_over_and_goes_on_where_it_wa
 ) -> None:
     await promise(tenantry)
     parts: list[str] = []
+    held = asyncio.Event()
 
     async def handle(progress: Progress) -> Receipt:
         for part in ("first", "second"):
@@ -85,15 +86,17 @@ async def test_a_job_whose_worker_has_died_is_taken_over_and_goes_on_where_it_wa
                 parts.append(part)
                 await progress.note(part, outcome=True)
                 if len(parts) == 1:
-                    raise asyncio.CancelledError  # as when the process ends
+                    held.set()
+                    await asyncio.Event().wait()  # nothing more is heard of it
         return {}
 
-    with pytest.raises(asyncio.CancelledError):
-        await worker(tenantry, handle)
+    dead = worker(tenantry, handle)
+    await held.wait()
     assert not await worker(tenantry, handle)
     clock.advance(minutes=3)
     assert await worker(tenantry, handle)
     assert parts == ["first", "second"]
+    dead.cancel()
 
 
 async def test_a_job_that_keeps_failing_is_tried_later_and_then_waits_for_help(
@@ -170,3 +173,44 @@ async def test_a_worker_leaves_jobs_of_other_kinds_to_others(tenantry: App) -> N
 
     assert not await tenantry.job_service.worker({"other": handle}).run_next()
     assert await tenantry.job_service.worker({"test": handle}).run_next()
+
+
+async def test_a_worker_that_is_stopped_gives_its_job_back_at_once(tenantry: App) -> None:
+    job_id = await promise(tenantry)
+    begun = asyncio.Event()
+
+    async def hang(progress: Progress) -> Receipt:
+        begun.set()
+        await asyncio.Event().wait()
+        return {}
+
+    async def handle(progress: Progress) -> Receipt:
+        return {}
+
+    stopped = worker(tenantry, hang)
+    await begun.wait()
+    assert not await worker(tenantry, handle)
+    stopped.cancel()
+    await asyncio.wait([stopped])
+    assert await worker(tenantry, handle)
+    job = (await tenantry.jobs.get_job.wait_for_complete(GetJobAction(job_id))).data
+    assert (job.state, job.attempts) == (JobState.DONE, 1)
+
+
+async def test_an_attempt_goes_on_when_nobody_waits_any_more(tenantry: App) -> None:
+    job_id = await promise(tenantry)
+    go_on = asyncio.Event()
+
+    async def handle(progress: Progress) -> Receipt:
+        await go_on.wait()
+        return {}
+
+    service = tenantry.job_service
+    waiting = asyncio.create_task(service.attempt(service.worker({"test": handle}), job_id, 60))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    go_on.set()
+    await asyncio.gather(*service._running)
+    job = (await tenantry.jobs.get_job.wait_for_complete(GetJobAction(job_id))).data
+    assert job.state is JobState.DONE

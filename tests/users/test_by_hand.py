@@ -18,7 +18,6 @@ from tenantry.kernel.transaction import Transaction
 from tenantry.storage.actions import CreateVfolderAction
 from tenantry.storage.ports import StorageManager
 from tenantry.testing.agents import FakeAgents
-from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.statistics import FakeStatistics
 from tenantry.testing.storage import MemoryStorage, Trouble
 from tenantry.usage.ports import ValkeyStatClient
@@ -161,15 +160,13 @@ class Outside:
         self.samples = FakeStatistics()
         self.session_id = self.folder_id = UUID(int=0)
 
-    def ports(self) -> dict[str, Any]:
-        return {
+    def processors(self, app: App) -> UserProcessors:
+        own = {
             "storage_manager": self.storage,
             "agent_registry": self.agents,
             "valkey_stat_client": self.samples,
         }
-
-    def processors(self, app: App) -> UserProcessors:
-        return processors_of(parts_of(app) | self.ports())
+        return processors_of(parts_of(app) | own)
 
 
 @pytest.fixture
@@ -215,24 +212,22 @@ async def test_a_purge_looks_behind_the_records_and_removes_what_is_left(
 
 
 async def test_who_asks_from_outside_is_answered_in_time_and_the_purge_goes_on(
-    tenantry: App, outside: Outside, clock: ShiftedClock, monkeypatch: pytest.MonkeyPatch
+    tenantry: App, outside: Outside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(purge, "ANSWER_SECONDS", 0.1)
     outside.storage.troubles["folder_exists"] = Trouble.HANG
-    service = UserService(**parts_of(tenantry) | outside.ports())
-    processors = UserProcessors(user_service=service)
+    processors = outside.processors(tenantry)
     with acting_as(SYSTEM, Origin("http")):
         receipt = await processors.purge_user.wait_for_complete(PurgeUserAction(user="john"))
     assert (receipt.data.done, receipt.data.username) == (False, "john")
     again = await processors.purge_user.wait_for_complete(PurgeUserAction(user="john"))
     assert (again.data.done, again.data.job_id) == (False, receipt.data.job_id)
-    await service.purger.close()
-    clock.advance(minutes=3)
+    await tenantry.job_service.close()
     assert await tenantry.user_service.purger.worker.run_next()
     job_id = receipt.data.job_id
     assert job_id is not None
     job = await tenantry.jobs.get_job.wait_for_complete(GetJobAction(job_id))
-    assert job.data.state == "done"
+    assert (job.data.state, job.data.attempts) == ("done", 1)
 
 
 @pytest.mark.parametrize("trouble", [*Trouble, None])

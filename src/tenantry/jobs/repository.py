@@ -62,6 +62,14 @@ COMPLETE = Statement(
     where id = $1 and state = 'pending'
     """,
 )
+RELEASE = Statement(
+    "jobs.release",
+    "Whoever worked on it was stopped; that was no attempt, and the next one need not wait.",
+    """
+    update jobs set lease_until = null, attempts = attempts - 1
+    where id = $1 and state = 'pending' and lease_until is not null
+    """,
+)
 POSTPONE = Statement(
     "jobs.postpone",
     "The attempt failed: try again later, or call for help.",
@@ -139,6 +147,10 @@ class JobRepository:
     ) -> None:
         """Note what is done, and renew the lease."""
         await tx.execute(ADVANCE, job_id, _json(done), now + LEASE)
+
+    async def release(self, tx: Transaction, job_id: UUID) -> None:
+        """Give a job back that was neither done nor failed."""
+        await tx.execute(RELEASE, job_id)
 
     async def complete(
         self, tx: Transaction, job_id: UUID, receipt: Mapping[str, object], now: datetime

@@ -1,6 +1,9 @@
 """Promising effects, and answering questions about them."""
 
+import asyncio
+import logging
 from collections.abc import Callable, Mapping
+from contextvars import Context
 from datetime import datetime
 from uuid import UUID
 
@@ -13,6 +16,8 @@ from tenantry.kernel.action import Actor, Note, current_actor
 from tenantry.kernel.clock import Clock, uuid7
 from tenantry.kernel.page import Page, seal, unseal
 from tenantry.kernel.transaction import Database, Transaction
+
+logger = logging.getLogger(__name__)
 
 
 class JobService:
@@ -32,6 +37,7 @@ class JobService:
         self._jobs = job_repository
         self._clock = clock
         self._cursor_key = cursor_key
+        self._running: set[asyncio.Task[bool]] = set()
 
     async def promise(
         self,
@@ -71,6 +77,31 @@ class JobService:
             handlers=handlers,
             attempts=attempts,
         )
+
+    async def attempt(self, worker: Worker, job_id: UUID, seconds: float | None) -> None:
+        """Have a job done now, unless another worker is at it, and wait for it so long at most.
+
+        It is done in a task of its own, which goes on when nobody waits any more. The task's
+        context is empty: it is no part of the run that asked for it.
+        """
+        coroutine = worker.run_next(job_id)
+        work = asyncio.get_running_loop().create_task(coroutine, context=Context())
+        self._running.add(work)
+        work.add_done_callback(self._ended)
+        done, _ = await asyncio.wait([work], timeout=seconds)
+        if done:
+            await work
+
+    async def close(self) -> None:
+        """Stop what is attempted; another process goes on with it."""
+        for work in list(self._running):
+            work.cancel()
+            await asyncio.wait([work])
+
+    def _ended(self, work: "asyncio.Task[bool]") -> None:
+        self._running.discard(work)
+        if not work.cancelled() and work.exception() is not None:
+            logger.warning("a job could not be attempted: %s", work.exception())
 
     async def find_open(self, tx: Transaction, kind: str, subject_id: UUID) -> Job | None:
         """The job of this kind on this subject that has not ended."""

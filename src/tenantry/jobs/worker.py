@@ -86,6 +86,10 @@ class Worker:
         progress = Progress(job, self._database, self._jobs, self._clock)
         try:
             receipt = await self._handlers[job.kind](progress)
+        except asyncio.CancelledError:
+            async with self._database.autocommit() as tx:
+                await self._jobs.release(tx, job.id)
+            raise
         except Exception as error:  # whatever it is, the job must not be lost
             logger.exception("job %s (%s) failed", job.id, job.kind)
             said = str(error) if isinstance(error, TenantryError) else type(error).__name__

@@ -99,9 +99,9 @@ class AdminUserRepository:
         """The job of a purge."""
         return await self._jobs.find(tx, job_id)
 
-    async def work_on(self, job_id: UUID, handler: Handler) -> None:
-        """Do this purge now, unless another worker is at it."""
-        await self.worker(handler).run_next(job_id)
+    async def work_on(self, job_id: UUID, handler: Handler, seconds: float | None) -> None:
+        """Do this purge now, and wait for it so long at most; see ``JobService.attempt``."""
+        await self._jobs.attempt(self.worker(handler), job_id, seconds)
 
     def worker(self, handler: Handler) -> Worker:
         """What does purges."""

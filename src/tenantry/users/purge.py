@@ -4,9 +4,6 @@ A crash at any point is resumed by the next worker; a step that fails leaves a j
 and never a user of whom some rows are gone.
 """
 
-import asyncio
-import logging
-from contextvars import Context
 from uuid import UUID
 
 import msgspec
@@ -45,8 +42,6 @@ KEPT = ["audit entries, under a pseudonym"]
 ANSWER_SECONDS = 5.0
 """Who asks from outside is answered by then, whatever is left to do."""
 
-logger = logging.getLogger(__name__)
-
 
 class UserPurger:
     """Handles purges and their previews."""
@@ -62,7 +57,6 @@ class UserPurger:
         self._admin = admin_user_repository
         self._database = user_repository.database
         self._leftovers = leftovers
-        self._running: set[asyncio.Task[None]] = set()
         self.worker = admin_user_repository.worker(self.perform)
 
     async def preview(self, action: PreviewPurgeAction) -> PurgeResult:
@@ -90,7 +84,9 @@ class UserPurger:
             changes = {"status": (user.status.value, "purging")}
             tx.note(Note(user.username, user.id, user.tenant_id, changes))
         failpoint("purge.marked")
-        await self._work_on(job_id)
+        at_home = current_origin().face == Origin().face
+        seconds = None if at_home else ANSWER_SECONDS
+        await self._admin.work_on(job_id, self.perform, seconds)
         async with self._database.autocommit() as tx:
             job = await self._admin.job(tx, job_id)
         if job is not None and job.state is JobState.DONE:
@@ -103,31 +99,6 @@ class UserPurger:
             )
         under_way = _receipt(user.id, user.username, plan)
         return PurgeResult(msgspec.structs.replace(under_way, job_id=job_id))
-
-    async def close(self) -> None:
-        """Stop; what is not done is resumed by the next process."""
-        for work in list(self._running):
-            work.cancel()
-            await asyncio.wait([work])
-
-    async def _work_on(self, job_id: UUID) -> None:
-        """Do the job in a task of its own, which goes on when nobody waits for it any more.
-
-        Its context is empty: it is no part of the run that asked for it.
-        """
-        coroutine = self._admin.work_on(job_id, self.perform)
-        work = asyncio.get_running_loop().create_task(coroutine, context=Context())
-        self._running.add(work)
-        work.add_done_callback(self._ended)
-        at_home = current_origin().face == Origin().face
-        done, _ = await asyncio.wait([work], timeout=None if at_home else ANSWER_SECONDS)
-        if done:
-            await work
-
-    def _ended(self, work: "asyncio.Task[None]") -> None:
-        self._running.discard(work)
-        if not work.cancelled() and work.exception() is not None:
-            logger.warning("a purge could not be worked on: %s", work.exception())
 
     async def perform(self, progress: Progress) -> Receipt:
         """Do, or go on with, a purge."""
