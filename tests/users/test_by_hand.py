@@ -76,6 +76,20 @@ async def whole_life(processors: UserProcessors) -> None:
         await processors.get_user.wait_for_complete(GetUserAction("amy@example.com"))
 
 
+async def test_an_app_has_the_parts_that_are_promised(tenantry: App) -> None:
+    assert isinstance(tenantry.users, UserProcessors)
+    assert isinstance(tenantry.user_service, UserService)
+    assert tenantry.action_monitors
+    assert tenantry.settings.admin_user == "root"
+    assert parts_of(tenantry).keys() == {
+        "storage_manager",
+        "valkey_stat_client",
+        "agent_registry",
+        "user_repository",
+        "admin_user_repository",
+    }
+
+
 async def test_the_five_parts_of_an_app_are_all_that_it_takes(tenantry: App) -> None:
     await whole_life(processors_of(parts_of(tenantry)))
 
