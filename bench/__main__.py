@@ -18,6 +18,7 @@ from bench import (
     http_get,
     list_page,
     login_overhead,
+    login_timing,
     start_up,
     substring_search,
     user_lookup,
@@ -48,6 +49,7 @@ IN_WORLD: Mapping[str, tuple[str, InWorld]] = MappingProxyType(
         "list_page": (list_page.TITLE, list_page.measure),
         "substring_search": (substring_search.TITLE, substring_search.measure),
         "login_overhead": (login_overhead.TITLE, login_overhead.measure),
+        "login_timing": (login_timing.TITLE, login_timing.measure),
         "http_get": (http_get.TITLE, http_get.measure),
         "audit_cost": (audit_cost.TITLE, audit_cost.measure),
     }
