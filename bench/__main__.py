@@ -19,6 +19,7 @@ from bench import (
     list_page,
     login_overhead,
     login_timing,
+    session_check,
     start_up,
     substring_search,
     user_lookup,
@@ -50,6 +51,7 @@ IN_WORLD: Mapping[str, tuple[str, InWorld]] = MappingProxyType(
         "substring_search": (substring_search.TITLE, substring_search.measure),
         "login_overhead": (login_overhead.TITLE, login_overhead.measure),
         "login_timing": (login_timing.TITLE, login_timing.measure),
+        "session_check": (session_check.TITLE, session_check.measure),
         "http_get": (http_get.TITLE, http_get.measure),
         "audit_cost": (audit_cost.TITLE, audit_cost.measure),
     }

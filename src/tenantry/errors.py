@@ -18,7 +18,8 @@
     │       └── UserPurgeFailure
     ├── AuthenticationError           the caller's own login failed, or no verdict was possible
     │   ├── InvalidCredentials · NotAuthenticated
-    │   └── Overloaded
+    │   ├── Overloaded
+    │   └── NoVerdict                 also a ConnectionError
     ├── PermissionError               the actor lacks the right; also Python's builtin
     │   └── StepUpRequired            who one is must be proved again first
     ├── ConnectionError               server or database out of reach; also Python's builtin
@@ -258,6 +259,12 @@ class ConnectionError(TenantryError, builtins.ConnectionError):
     """The server or its database cannot be reached now; try again shortly."""
 
     code = "unavailable"
+
+
+class NoVerdict(AuthenticationError, ConnectionError):
+    """Nobody could find out whether the login is good; try again shortly."""
+
+    code = "no_verdict"
 
 
 class TransactionConflict(ConnectionError):

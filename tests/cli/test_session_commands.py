@@ -134,7 +134,7 @@ def at_a_terminal(command: Command, *words: str, typed: str) -> Done:
     os.close(theirs)
     assert process.stderr is not None
     said = b""
-    while b"Password: " not in said and (more := process.stderr.read1()):
+    while b"Password: " not in said and (more := os.read(process.stderr.fileno(), 4096)):
         said += more
     os.write(ours, f"{typed}\n".encode())
     out, err = process.communicate(timeout=60)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -11,14 +12,16 @@ from hypothesis import strategies as st
 
 from tenantry.app import App
 from tenantry.auth.actions import ChangeOwnPasswordAction
-from tenantry.errors import PermissionError
+from tenantry.errors import ConfigurationError, PermissionError
 from tenantry.kernel.action import Origin, acting_as
 from tenantry.lockout.actions import GetLockStatusAction
 from tenantry.lockout.repository import AttemptRepository
 from tenantry.lockout.service import LockoutService
 from tenantry.lockout.throttle import Admission, Claim, LockoutPolicy, Standing, network_of
+from tenantry.settings import Settings
 from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.users import PASSWORD
+from tenantry.users.actions import PurgeUserAction
 from tenantry.users.model import UserData
 from tests.lockout.conftest import LoginFrom
 
@@ -304,3 +307,35 @@ def test_subjects_fit_their_column_and_say_no_name() -> None:
     claim = Claim.of(None, "john", "2001:db8:1111:2222::", NOW, LockoutPolicy())
     assert all(len(subject) <= 80 for subject in claim.subjects)
     assert not any("john" in subject for subject in claim.subjects)
+
+
+class TestTheLargestLimits:
+    """No setting lets an account be guessed at more than a hundred times in a row."""
+
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return replace(settings, max_failed_attempts=100, max_source_failures=100_000)
+
+    async def test_l1_of_a_hundred_and_ten_guesses_at_most_a_hundred_are_evaluated(
+        self, john: UserData, login_from: LoginFrom, evaluated: list[str]
+    ) -> None:
+        for i in range(11):
+            address = f"203.0.113.{i}"
+            await asyncio.gather(*(login_from("john", WRONG, address) for _ in range(10)))
+        assert len(evaluated) == 100
+
+
+@pytest.mark.parametrize("name", ["MAX_FAILED_ATTEMPTS", "MAX_ACCOUNT_FAILURES"])
+@pytest.mark.parametrize("value", ["0", "101", "-1", "1e3"])
+def test_a_limit_out_of_range_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"TENANTRY_{name}"):
+        Settings.from_environment({f"TENANTRY_{name}": value})
+
+
+async def test_a_purge_leaves_no_address_of_its_user(
+    tenantry: App, john: UserData, login_from: LoginFrom, counts: Counts
+) -> None:
+    await login_from("john", PASSWORD, HOME)
+    assert any(HOME in subject and str(john.id) in subject for subject in await counts())
+    await tenantry.users.purge_user.wait_for_complete(PurgeUserAction(user="john"))
+    assert not any(str(john.id) in subject for subject in await counts())

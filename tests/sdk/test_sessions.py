@@ -94,6 +94,13 @@ def test_the_clients_own_bad_login_is_not_taken_for_somebody_elses(
         assert not isinstance(raised.value, InvalidCredentials)
 
 
+def test_without_a_server_there_is_no_verdict_and_that_may_be_retried() -> None:
+    with Client("127.0.0.1", 9, "root", "x", timeout=2) as client:
+        with pytest.raises(AuthenticationError) as raised:
+            client.account.authenticate("john_doe", PASSWORD)
+        assert isinstance(raised.value, ConnectionError)
+
+
 @pytest.mark.parametrize("garbage", ["", "x", None, 5, "tny_s_" + "A" * 86, "\ud800", b"bytes"])
 def test_validating_and_terminating_never_raise_for_garbage(
     manager: AccountManager, garbage: object

@@ -7,7 +7,7 @@ import pytest
 
 from tenantry.app import App
 from tenantry.auth.actions import AuthenticateAction
-from tenantry.errors import ConnectionError, NotAuthenticated, TenantryError
+from tenantry.errors import ConnectionError, NotAuthenticated, NoVerdict, TenantryError
 from tenantry.kernel.action import Action, Actor, Origin
 from tenantry.testing.users import PASSWORD, make_user
 from tenantry.users import access, addresses, principal
@@ -113,7 +113,7 @@ async def test_without_a_database_there_is_no_verdict(tenantry: App, john: UserD
     token = await login(tenantry)
     pool: Any = tenantry.database._pool
     pool.terminate()
-    with pytest.raises(ConnectionError):
+    with pytest.raises(NoVerdict):
         await login(tenantry)
     with pytest.raises(ConnectionError):
         await tenantry.auth_service.identify(token, HERE)
@@ -150,7 +150,8 @@ async def test_every_error_of_ours_has_a_code_and_words_without_data() -> None:
     def tree(kind: type[TenantryError]) -> list[type[TenantryError]]:
         return [kind, *(inner for child in kind.__subclasses__() for inner in tree(child))]
 
-    kinds = [kind for kind in tree(TenantryError) if kind.__module__ == "tenantry.errors"]
+    every = dict.fromkeys(tree(TenantryError))  # one has two parents
+    kinds = [kind for kind in every if kind.__module__ == "tenantry.errors"]
     codes = [kind.code for kind in kinds]
     assert len(set(codes)) == len(codes)
     assert all(kind.__doc__ for kind in kinds)

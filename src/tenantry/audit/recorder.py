@@ -8,7 +8,7 @@ from uuid import UUID
 from tenantry.audit import vault
 from tenantry.audit.keys import PersonKey, PersonKeys
 from tenantry.audit.repository import AuditRepository
-from tenantry.errors import ConnectionError
+from tenantry.errors import ConnectionError, NoVerdict
 from tenantry.kernel.action import Action, ActorKind, Note, Outcome, Run
 from tenantry.kernel.clock import Clock, uuid7
 from tenantry.kernel.monitor import RunResult
@@ -77,7 +77,7 @@ class AuditMonitor:
     async def done(self, action: Action[Any], run: Run, result: RunResult) -> None:
         if run.recorded or result.status is Outcome.SUCCEEDED:
             return
-        if result.error_code == ConnectionError.code:
+        if result.error_code in (ConnectionError.code, NoVerdict.code):
             return  # the log has it; who was refused must not wait for the same database again
         async with self._database.autocommit() as tx:
             person_id, tenant_id = await self._named(tx, run)

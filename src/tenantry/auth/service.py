@@ -19,13 +19,16 @@ from tenantry.auth.ports import Principals, SecondFactor
 from tenantry.auth.proving import Changes, Proof, Prover, failure
 from tenantry.auth.stated import Whence, whence
 from tenantry.errors import (
+    ConnectionError,
     InvalidCredentials,
     InvalidInput,
     NotAuthenticated,
+    NoVerdict,
     Overloaded,
     PasswordRejected,
     PermissionError,
     StateConflict,
+    TransactionConflict,
 )
 from tenantry.kernel.action import Actor, Note, Origin, current_actor, current_origin
 from tenantry.kernel.clock import Clock
@@ -74,7 +77,18 @@ class AuthService:
         self._prover = Prover(database=database, lockout_service=lockout_service, hasher=hasher)
 
     async def authenticate(self, action: AuthenticateAction) -> AuthenticationResult:
-        """Log in. A refusal says nothing about its reason; the audit entry does."""
+        """Log in. A refusal says nothing about its reason; the audit entry does.
+
+        NoVerdict where the database is out of reach; Overloaded where too many wait.
+        """
+        try:
+            return await self._authenticate(action)
+        except TransactionConflict:
+            raise
+        except ConnectionError as error:
+            raise NoVerdict from error
+
+    async def _authenticate(self, action: AuthenticateAction) -> AuthenticationResult:
         require_types(action)
         require_address(action.ip_address, "ip_address")
         if action.totp_code is not None:

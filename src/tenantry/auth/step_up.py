@@ -16,6 +16,7 @@ from tenantry.users.model import UserRole
 SENSITIVE = frozenset(
     {
         "user.purge",
+        "user.reset_password",
         "second_factor.remove",
         "access_key.issue",
         "access_key.show_secret",

@@ -1,7 +1,7 @@
 """The account manager's operations on logins and sessions, in asynchronous form."""
 
 from tenantry.auth.actions import AuthenticateAction, AuthenticationResult, StepUpAction
-from tenantry.errors import InvalidCredentials
+from tenantry.errors import ConnectionError, InvalidCredentials, NoVerdict
 from tenantry.sdk.operations import Operations
 from tenantry.sdk.pages import PAGE_SIZE, AsyncPages
 from tenantry.sessions.actions import (
@@ -32,10 +32,11 @@ class SessionOperations(Operations):
         """Find out whether somebody is who they say; a success opens a session of theirs.
 
         A refusal is returned, with ``success`` False and the same words whatever the reason, or
-        raised as InvalidCredentials. AuthenticationError otherwise and ConnectionError mean that
-        there was no verdict, and may be retried. ``error_code`` is ``second_factor_required``
-        where the password fits and ``totp_code`` is missing. ``ip_address`` and ``user_agent``
-        say where the person sits; they count where this client is an administrator's.
+        raised as InvalidCredentials. Any other AuthenticationError means that there was no
+        verdict, as when the server is out of reach (NoVerdict), and may be retried.
+        ``error_code`` is ``second_factor_required`` where the password fits and ``totp_code`` is
+        missing. ``ip_address`` and ``user_agent`` say where the person sits; they count where
+        this client is an administrator's.
         """
         action = self._action(
             AuthenticateAction,
@@ -53,6 +54,8 @@ class SessionOperations(Operations):
             return AuthenticationResult(
                 success=False, error_code=refusal.code, error_message=refusal.message
             )
+        except ConnectionError as error:
+            raise NoVerdict(error.message) from error
 
     async def create_session(self, username: str, expires_in_hours: float = 8) -> IssuedSession:
         """Open a session for a user without a password, as an administrator.
