@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 class Bar:
     """Told how far the work is; this one shows nothing, for where nobody watches."""
 
+    is_watched = False
+
     def advance(self, steps: int) -> None:
         """So many more are done."""
 
@@ -22,6 +24,8 @@ class Bar:
 
 
 class _Drawn(Bar):
+    is_watched = True
+
     def __init__(self, progress: "Progress", task: "TaskID", total: int | None) -> None:
         self._progress = progress
         self._task = task

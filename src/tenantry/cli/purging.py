@@ -1,5 +1,7 @@
 """`tenantry user purge` and `vfolder purge`: what is removed for good, and may take its time."""
 
+import contextlib
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -9,7 +11,7 @@ import msgspec
 from tenantry.cli import session
 from tenantry.cli.bar import Bar, bar
 from tenantry.cli.invocation import Plain, current
-from tenantry.errors import StateConflict, UserPurgeFailure, VfolderNotFound
+from tenantry.errors import StateConflict, TenantryError, UserPurgeFailure, VfolderNotFound
 from tenantry.jobs.actions import GetJobAction
 from tenantry.jobs.model import JobState
 from tenantry.kernel.modifier import OptionalState
@@ -21,7 +23,7 @@ from tenantry.users.purging import PurgeReceipt
 if TYPE_CHECKING:
     from tenantry.sdk.transport import Transport
 
-PAUSE = 0.5
+PAUSE = 0.3
 """Seconds between two looks at how far it is."""
 
 _NO_WAIT = click.option("--no-wait", is_flag=True, help="Begin, and do not wait for the end.")
@@ -68,23 +70,42 @@ def user(
 
     async def work(transport: "Transport") -> PurgeReceipt:
         with bar("Purging") as shown:
-            receipt = (await transport.run(wanted)).data
-            if receipt.done or receipt.job_id is None or no_wait:
-                return receipt
-            return await _until_purged(transport, receipt, receipt.job_id, shown)
+            async with _watched(transport, user, shown):
+                receipt = (await transport.run(wanted)).data
+                if receipt.done or receipt.job_id is None or no_wait:
+                    return receipt
+                return await _until_purged(transport, receipt, receipt.job_id)
 
     show_record(current(), session.run_with(work))
 
 
-async def _until_purged(
-    transport: "Transport", begun: PurgeReceipt, job_id: UUID, shown: Bar
-) -> PurgeReceipt:
+@contextlib.asynccontextmanager
+async def _watched(transport: "Transport", user: str, shown: Bar) -> AsyncIterator[None]:
+    """Until the end of the block, have the bar show how many files of the user are left."""
+    import asyncio
+
+    async def look() -> None:
+        deleting = ListVfoldersAction(owner=user, status=VfolderStatus.DELETING, limit=1000)
+        while True:
+            # The user may be gone already; what stands in the way of the purge it says itself.
+            with contextlib.suppress(TenantryError):
+                folders = (await transport.run(deleting)).items
+                shown.left(sum(folder.files_left or 0 for folder in folders))
+            await asyncio.sleep(PAUSE)
+
+    looking = asyncio.ensure_future(look()) if shown.is_watched else None
+    try:
+        yield
+    finally:
+        if looking is not None:
+            looking.cancel()
+            await asyncio.wait([looking])
+
+
+async def _until_purged(transport: "Transport", begun: PurgeReceipt, job_id: UUID) -> PurgeReceipt:
     """The receipt of a purge that is under way; UserPurgeFailure once a step of it has failed."""
     import anyio
 
-    deleting = ListVfoldersAction(
-        owner=str(begun.user_id), status=VfolderStatus.DELETING, limit=1000
-    )
     while True:
         job = (await transport.run(GetJobAction(job_id))).data
         if job.state is JobState.DONE:
@@ -93,8 +114,6 @@ async def _until_purged(
         if job.error is not None:
             message = f"{job.error} Job {job_id} tries it again."
             raise UserPurgeFailure(message, job_id=str(job_id))
-        folders = (await transport.run(deleting)).items
-        shown.left(sum(folder.files_left or 0 for folder in folders))
         await anyio.sleep(PAUSE)
 
 
