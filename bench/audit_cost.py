@@ -9,9 +9,10 @@ import random
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from bench.rounds import Contestant, Effort, Result, compare
-from bench.world import World
+from bench.world import PASSWORD, World
+from tenantry.auth.actions import AuthenticateAction
 from tenantry.groups.actions import AddMemberAction, CreateGroupAction, RemoveMemberAction
-from tenantry.kernel.action import Actor, ActorKind, Note, Origin, Run, acting_as
+from tenantry.kernel.action import ANONYMOUS, Actor, ActorKind, Note, Origin, Run, acting_as
 from tenantry.kernel.modifier import TriState
 from tenantry.kernel.transaction import Transaction
 from tenantry.users.actions import CreateUserAction, ModifyUserAction
@@ -33,7 +34,7 @@ class NoRecorder:
 
 
 async def measure(world: World, effort: Effort) -> list[Result]:
-    """Modify a user, put one into a group and take it out, create one."""
+    """Modify a user, create one, log in; and what ends with its note, a change of a group."""
     names = await world.some_usernames(500)
     with contextlib.suppress(Exception):  # the world was kept, and the group with it
         await world.app.groups.create_group.wait_for_complete(CreateGroupAction(name="bench"))
@@ -42,8 +43,9 @@ async def measure(world: World, effort: Effort) -> list[Result]:
     actor = Actor(ActorKind.USER, "root", root["id"], root["tenant_id"], "superadmin")
     acts = {
         "user.modify": _modify(world, names),
-        "group.add_member and remove": _membership(world, names),
         "user.create": _create(world),
+        "login": _log_in(world, names),
+        "group.add_member and remove": _membership(world, names),
     }
     # The difference is small, so the two must be close together in time: many short rounds.
     third = Effort(effort.seconds / len(acts), effort.quick, ROUNDS)
@@ -65,6 +67,17 @@ def _modify(world: World, names: list[str]) -> Act:
     async def act() -> object:
         modifier = UserModifier(full_name=TriState.update(f"Name {next(numbers)}"))
         return await run(ModifyUserAction(user=dice.choice(names), modifier=modifier))
+
+    return act
+
+
+def _log_in(world: World, names: list[str]) -> Act:
+    dice = random.Random(1)
+    run = world.app.auth.authenticate.wait_for_complete
+
+    async def act() -> object:
+        with acting_as(ANONYMOUS, HERE):
+            return await run(AuthenticateAction(dice.choice(names), PASSWORD))
 
     return act
 

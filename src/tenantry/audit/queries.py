@@ -3,21 +3,27 @@
 from tenantry.conditions import Asked, bound
 from tenantry.kernel.transaction import Statement
 
+_POSITION = "(select audit_offset from installation) + pg_current_xact_id()::text::bigint"
+_WRITTEN = """at, run_id, action, actor, actor_id, request_id, face, address_digest,
+        id, tenant_id, outcome, reason, target_id, person_id, target_digest, key_id, box,
+        actor_key_id, actor_box, position"""
 INSERT = Statement(
     "audit.insert",
+    "Add the entry of a run.",
+    f"""
+    insert into audit_entries ({_WRITTEN})
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+            {_POSITION})
+    """,
+)
+INSERT_MANY = Statement(
+    "audit.insert_many",
     "Add the entries of one run, any number of them in one round trip.",
-    """
-    insert into audit_entries
-        (tenant_id, at, id, run_id, action, outcome, reason, actor, actor_id, target_id, person_id,
-         request_id, face, key_id, box, actor_key_id, actor_box, target_digest, address_digest,
-         position)
-    select tenant_id, $1, id, $2, $3, outcome, reason, $4, $5, target_id, person_id,
-           $6, $7, key_id, box, actor_key_id, actor_box, target_digest, $8,
-           (select audit_offset from installation) + pg_current_xact_id()::text::bigint
+    f"""
+    insert into audit_entries ({_WRITTEN})
+    select $1, $2, $3, $4, $5, $6, $7, $8, entry.*, {_POSITION}
     from unnest($9::uuid[], $10::uuid[], $11::text[], $12::text[], $13::uuid[], $14::uuid[],
-                $15::bytea[], $16::uuid[], $17::bytea[], $18::uuid[], $19::bytea[])
-        as entry (id, tenant_id, outcome, reason, target_id, person_id,
-                  target_digest, key_id, box, actor_key_id, actor_box)
+                $15::bytea[], $16::uuid[], $17::bytea[], $18::uuid[], $19::bytea[]) as entry
     """,
 )
 INSERT_KEYS = Statement(

@@ -40,8 +40,7 @@ class AuditRecorder:
             return key
 
         entries = [_entry(run, note, now, key_of, self._keys.index_key) for note in notes]
-        self._repository.insert(
-            tx,
+        of_run = (
             now,
             run.id,
             run.action.tag,
@@ -50,8 +49,8 @@ class AuditRecorder:
             run.origin.request_id,
             run.origin.face,
             vault.address_digest(self._keys.index_key, run.origin.address),
-            *(list(column) for column in zip(*entries, strict=True)),
         )
+        self._repository.insert(tx, of_run, entries)
         if fresh:
             self._repository.insert_keys(tx, fresh.values(), now)
 

@@ -13,9 +13,15 @@ from tenantry.kernel.transaction import Row, Transaction
 class AuditRepository:
     """The tables audit_entries, audit_keys and audit_erasures."""
 
-    def insert(self, tx: Transaction, *arguments: object) -> None:
-        """Add entries; the arguments are those of ``audit.insert``."""
-        tx.later(queries.INSERT, *arguments)
+    def insert(
+        self, tx: Transaction, of_run: Sequence[object], entries: Sequence[Sequence[object]]
+    ) -> None:
+        """Add entries: what they share, and what each has, in the order of ``audit.insert``."""
+        if len(entries) == 1:
+            tx.later(queries.INSERT, *of_run, *entries[0])
+        else:
+            columns = (list(column) for column in zip(*entries, strict=True))
+            tx.later(queries.INSERT_MANY, *of_run, *columns)
 
     def insert_keys(self, tx: Transaction, keys: Collection[PersonKey], now: datetime) -> None:
         """Add keys, together with the entries that need them."""

@@ -5,7 +5,7 @@ changed values, and one of who did it, if that is somebody else, with name, addr
 agent. What nobody is known for goes into a box of the month.
 """
 
-import hmac
+import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -103,7 +103,8 @@ def storable(text: str | None) -> str | None:
 def _digest(index_key: bytes, kind: str, text: str | None) -> bytes | None:
     if not text:
         return None
-    return hmac.digest(index_key, f"{kind}\0{text}".encode(), "sha256")[:DIGEST_BYTES]
+    said = f"{kind}\0{text}".encode()
+    return hashlib.blake2b(said, key=index_key, digest_size=DIGEST_BYTES).digest()
 
 
 def _packed(content: Personal) -> bytes:

@@ -1,5 +1,6 @@
 """The order of things when users are created, read, changed, deleted and restored."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -110,9 +111,9 @@ class UserService:
             hashed = {"tenant_id": tenant_id, "password_hash": password_hash}
             user_id = await self._users.insert(tx, columns | hashed)
             user = await self._users.get(tx, UserKey("id", str(user_id)), Scope())
+            tx.note(_note(user, {"status": (None, user.status), "role": (None, user.role)}))
             await self._users.welcome(tx, [(user, creator)])
             user = await self._users.get(tx, UserKey("id", str(user_id)), Scope())
-            tx.note(_note(user, {"status": (None, user.status), "role": (None, user.role)}))
         return UserResult(user)
 
     async def get_user(self, action: GetUserAction) -> UserResult:
@@ -155,13 +156,13 @@ class UserService:
             elsewhere = action.modifier.changes().keys() & rules.COMPANIONS_FIELDS
             access.require_may_change(actor, user, _asked(changes) | dict.fromkeys(elsewhere))
             self._require_possible(user, changes, force=action.force)
+            tx.note(_note_of_changes(user, changes))
             if changes:
                 await self._change(tx, user, changes)
             changed = await self._users.get(tx, UserKey("id", str(user.id)), Scope())
             await self._users.follow(tx, user, changed, action.modifier)
             if elsewhere:
                 changed = await self._users.get(tx, UserKey("id", str(user.id)), Scope())
-            tx.note(_note(changed, _before_and_after(user, changed, changes)))
         return UserResult(changed)
 
     async def delete_user(self, action: DeleteUserAction) -> UserResult:
@@ -206,13 +207,13 @@ class UserService:
             if status is UserStatus.ACTIVE and user.status is not UserStatus.DELETED:
                 raise StateConflict("Only a deleted user can be restored.")
             changes = {"status": status.value} if user.status is not status else {}
+            tx.note(_note_of_changes(user, changes))
             if changes:
                 await self._change(tx, user, changes)
             changed = await self._users.get(tx, UserKey("id", str(user.id)), Scope())
             if changes:
                 modifier = UserModifier(status=OptionalState.update(status))
                 await self._users.follow(tx, user, changed, modifier)
-            tx.note(_note(changed, _before_and_after(user, changed, changes)))
         return UserResult(changed)
 
     async def _change(self, tx: Transaction, user: UserData, changes: dict[str, Any]) -> None:
@@ -310,15 +311,23 @@ def _asked(changes: dict[str, Any]) -> dict[str, Any]:
     return {names.get(name, name): value for name, value in changes.items()}
 
 
-def _before_and_after(
-    before: UserData, after: UserData, changes: dict[str, Any]
-) -> dict[str, tuple[object, object]]:
-    shown = {
-        name: (getattr(before, name), getattr(after, name))
-        for name in changes
-        if name != "password_hash"
+def _note_of_changes(before: UserData, changes: Mapping[str, Any]) -> Note:
+    """Noted before the change, so that the entry goes with the statement that makes it."""
+    told: dict[str, tuple[object, object]] = {
+        name: (getattr(before, name), value)
+        for name, value in changes.items()
+        if name not in ("password_hash", "attributes")
     }
-    return shown | ({"password": ("***", "***")} if "password_hash" in changes else {})
+    if "attributes" in changes:
+        told["attributes"] = (before.attributes, msgspec.json.decode(changes["attributes"]))
+    if "password_hash" in changes:
+        told["password"] = ("***", "***")
+    return Note(
+        target=changes.get("username", before.username),
+        target_id=before.id,
+        tenant_id=changes.get("tenant_id", before.tenant_id),
+        changes=told,
+    )
 
 
 def _note(user: UserData, changes: dict[str, tuple[object, object]]) -> Note:

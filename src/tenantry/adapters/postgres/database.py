@@ -81,13 +81,14 @@ class PostgresDatabase:
     async def transaction(self) -> AsyncIterator[PostgresTransaction]:
         run = current_run()
         async with self._connection() as connection:
-            tx = PostgresTransaction(connection, connection.transaction())
+            record = None if run is None else partial(self._record, run)
+            tx = PostgresTransaction(connection, connection.transaction(), record)
             try:
                 yield tx
                 notes = tx.notes
-                if run is not None and (notes or not (run.action.reads or run.recorded)):
-                    notes = notes or [Note(target=run.action.target())]
-                    self.recorder.record(tx, run, notes)
+                if run is not None and not (notes or run.action.reads or run.recorded):
+                    tx.note(Note(target=run.action.target()))
+                tx.record_notes()
                 await tx.commit()
             except BaseException:
                 await tx.roll_back()
@@ -99,6 +100,9 @@ class PostgresDatabase:
                 )
         for effect in tx.effects:
             await effect()
+
+    def _record(self, run: Run, tx: Transaction, notes: Sequence[Note]) -> None:
+        self.recorder.record(tx, run, notes)
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncIterator[PostgresTransaction]:

@@ -1,8 +1,10 @@
 """Statements on one connection, with asyncpg behind the kernel's words."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import asyncpg
@@ -55,16 +57,21 @@ class PostgresTransaction:
     """One connection, in a transaction if it has one.
 
     The transaction begins with the first statement that is waited for. Where all are for later,
-    they go as a single statement, which commits by itself: one round trip and not six.
+    they go as a single statement, which commits by itself: one round trip and not six. What was
+    noted for the audit goes with the first statement that follows when its entry is made.
     """
 
     def __init__(
         self,
         connection: Any,  # Any: asyncpg's rows are no mappings in the eyes of its types
         transaction: "asyncpg.transaction.Transaction | None" = None,
+        record: "Callable[[PostgresTransaction, Sequence[Note]], None] | None" = None,
     ) -> None:
         self.connection = connection
         self._transaction = transaction
+        self._record = record
+        self._recorded = 0
+        self._entries: list[tuple[Statement, tuple[object, ...]]] = []
         self._begun = False
         self._for_later: list[tuple[Statement, tuple[object, ...]]] = []
         self.notes: list[Note] = []
@@ -73,7 +80,8 @@ class PostgresTransaction:
     async def execute(self, statement: Statement, *arguments: object) -> int:
         await self._begin()
         with translated():
-            with_count = await self.connection.execute(statement.sql, *arguments)
+            sql, arguments = self._with_notes(statement, arguments)
+            with_count = await self.connection.execute(sql, *arguments)
         return int(with_count.rpartition(" ")[2]) if with_count[-1].isdigit() else 0
 
     async def fetch(self, statement: Statement, *arguments: object) -> Sequence[Row]:
@@ -85,25 +93,40 @@ class PostgresTransaction:
                 once = await self.connection.prepare(statement.sql, name="")
                 rows = await once.fetch(*arguments)
             else:
-                rows = await self.connection.fetch(statement.sql, *arguments)
+                sql, arguments = self._with_notes(statement, arguments)
+                rows = await self.connection.fetch(sql, *arguments)
         return rows
 
     async def fetchrow(self, statement: Statement, *arguments: object) -> Row | None:
         await self._begin()
         with translated():
-            row: Row | None = await self.connection.fetchrow(statement.sql, *arguments)
+            sql, arguments = self._with_notes(statement, arguments)
+            row: Row | None = await self.connection.fetchrow(sql, *arguments)
             return row
 
     async def fetchval(self, statement: Statement, *arguments: object) -> Any:  # Any: of any column
         await self._begin()
         with translated():
-            return await self.connection.fetchval(statement.sql, *arguments)
+            sql, arguments = self._with_notes(statement, arguments)
+            return await self.connection.fetchval(sql, *arguments)
 
     def later(self, statement: Statement, *arguments: object) -> None:
         self._for_later.append((statement, arguments))
 
     def note(self, note: Note) -> None:
         self.notes.append(note)
+        # The entry is made while the database is busy with the next statement.
+        asyncio.get_running_loop().call_soon(self.record_notes)
+
+    def record_notes(self) -> None:
+        """Make the entries of what was noted, for the next statement to take along."""
+        notes = self.notes[self._recorded :]
+        if notes and self._record is not None:
+            kept, self._for_later = self._for_later, []
+            self._record(self, notes)
+            self._recorded = len(self.notes)
+            self._entries += self._for_later
+            self._for_later = kept
 
     def after_commit(self, effect: Callable[[], Awaitable[None]]) -> None:
         self.effects.append(effect)
@@ -129,6 +152,16 @@ class PostgresTransaction:
             with translated():
                 await self._ending().rollback()
 
+    def _with_notes(
+        self, statement: Statement, arguments: tuple[object, ...]
+    ) -> tuple[str, tuple[object, ...]]:
+        """The statement, together with the audit entries that were noted before it."""
+        if not self._entries or statement.sql.lstrip()[:4].lower() == "with":
+            return statement.sql, arguments
+        sql, merged = together([*self._entries, (statement, arguments)])
+        self._entries = []
+        return sql, tuple(merged)
+
     async def _begin(self) -> None:
         if self._transaction is not None and not self._begun:
             with translated():
@@ -141,9 +174,9 @@ class PostgresTransaction:
         return self._transaction
 
     async def _run_later(self) -> None:
-        if self._for_later:
-            sql, arguments = together(self._for_later)
-            self._for_later = []
+        if self._for_later or self._entries:
+            sql, arguments = together([*self._entries, *self._for_later])
+            self._for_later, self._entries = [], []
             await self.connection.execute(sql, *arguments)
 
 
@@ -181,6 +214,7 @@ def together(
     return (f"with {named} {last}" if named else last), arguments
 
 
+@lru_cache(maxsize=1024)
 def _moved(sql: str, by: int) -> str:
     """The same text with its placeholders counted on from those before."""
     return _PLACE.sub(lambda place: f"${int(place[1]) + by}", sql) if by else sql
