@@ -35,7 +35,7 @@ class AuditParts:
     ) -> None:
         self._database = database
         self._cipher = cipher
-        self._keys = keys
+        self.keys = keys
         self._repository = repository = AuditRepository()
         seals = SealRepository(cipher)
         self.service = AuditService(
@@ -73,4 +73,4 @@ class AuditParts:
     async def prepare(self) -> None:
         """Know the key of digests; ConfigurationError where the installation's key is missing."""
         key = await installation.index_key(self._database, self._repository, self._cipher)
-        self._keys.index_key = key
+        self.keys.index_key = key

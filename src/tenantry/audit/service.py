@@ -23,7 +23,7 @@ from tenantry.users.access import Scope
 from tenantry.users.model import UserStatus, is_uuid
 from tenantry.users.names import login_key
 
-LOGINS = ["login", "login.second_factor"]
+LOGINS = ["login", "login.second_factor", "session.step_up"]
 PSEUDONYM = "purged-"
 Condition = tuple[str, object]
 
@@ -155,8 +155,8 @@ class AuditService:
         found: list[Violation] = []
         if action.action is not None and action.action not in self._tags:
             found.append(Violation("action", "unknown_action", _unknown(action.action, self._tags)))
-        if action.since and action.until and action.since > action.until:
-            found.append(Violation("since", "after_end", "must not be after the end"))
+        if action.since and action.until and action.since >= action.until:
+            found.append(Violation("since", "after_end", "must be before the end"))
         if found:
             raise InvalidInput(found)
 

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from tenantry.sdk.audit import AuditOperations
 from tenantry.sdk.locks import LockOperations
 from tenantry.sdk.pages import blocking_pages
 from tenantry.sdk.portal import Portal, blocking
@@ -11,7 +12,7 @@ from tenantry.sdk.users import UserOperations
 
 
 class AsyncAccountManager(
-    UserOperations, SecondFactorOperations, SessionOperations, LockOperations
+    UserOperations, SecondFactorOperations, SessionOperations, LockOperations, AuditOperations
 ):
     """All that one can do with accounts, for ``await``. Safe for many tasks of one event loop.
 
@@ -85,3 +86,6 @@ class AccountManager:
     unlock_account = blocking(LockOperations.unlock_account)
     get_account_lock_status = blocking(LockOperations.get_account_lock_status)
     list_locked_accounts = blocking_pages(LockOperations.list_locked_accounts)
+
+    get_audit_logs = blocking_pages(AuditOperations.get_audit_logs)
+    get_failed_login_attempts = blocking_pages(AuditOperations.get_failed_login_attempts)
