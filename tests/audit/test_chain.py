@@ -15,9 +15,7 @@ from tenantry.adapters.cipher import Cipher
 from tenantry.app import App, open_app
 from tenantry.audit.actions import (
     ApplyAuditRetentionAction,
-    AuditVerification,
     ShowAuditRetentionAction,
-    VerifyAuditAction,
 )
 from tenantry.audit.chain import Fault
 from tenantry.audit.months import Month
@@ -30,7 +28,7 @@ from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.users import make_user
 from tenantry.users.actions import PurgeUserAction
 
-from .conftest import Search, log_in
+from .conftest import Search, log_in, seal, verify
 
 pytestmark = pytest.mark.anyio
 
@@ -39,37 +37,6 @@ ADD = (
     " values ($1, now(), $1, $1, 'login', 'failed', 'anonymous', 'eve', 'http')"
 )
 FIRST = "(select id from audit_entries order by position, id limit 1)"
-
-
-async def seal(app: App, *, patience: float = 20.0) -> None:
-    """Seal everything; transactions of others in the same cluster may have to end first."""
-    async with asyncio.timeout(patience):
-        while True:
-            await app.audit_parts.sealer.seal_all()
-            if not (await verify(app)).unsealed:
-                return
-            await asyncio.sleep(0.02)
-
-
-async def verify(app: App, **fields: Any) -> AuditVerification:
-    """All stretches as one."""
-    answer = await app.audit.verify.wait_for_complete(VerifyAuditAction(**fields))
-    segments, entries, findings = answer.segments, answer.entries, list(answer.findings)
-    while answer.next_after is not None:
-        action = VerifyAuditAction(after=answer.next_after)
-        answer = await app.audit.verify.wait_for_complete(action)
-        segments, entries = segments + answer.segments, entries + answer.entries
-        findings += answer.findings
-    return AuditVerification(
-        segments=segments,
-        entries=entries,
-        last_segment=answer.last_segment,
-        sealed_until=answer.sealed_until,
-        next_after=None,
-        findings=findings,
-        unsealed=answer.unsealed,
-        oldest_unsealed=answer.oldest_unsealed,
-    )
 
 
 async def faults(app: App) -> set[Fault]:

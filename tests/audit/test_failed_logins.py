@@ -8,6 +8,7 @@ from tenantry.audit.model import FailedLogin
 from tenantry.errors import InvalidInput, NotAuthenticated
 from tenantry.kernel.action import ANONYMOUS, acting_as
 from tenantry.kernel.modifier import OptionalState
+from tenantry.lockout.actions import LockAccountAction
 from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.users import make_user
 from tenantry.users.actions import ModifyUserAction, PurgeUserAction
@@ -81,7 +82,16 @@ async def test_a_purged_user_is_not_listed(tenantry: App, tries: UserData) -> No
     assert {entry.username for entry in await failed(tenantry)} == {"adele"}
 
 
-async def test_tries_on_a_locked_account_are_listed_with_their_reason(
+async def test_tries_on_a_locked_account_have_that_as_their_reason(
+    tenantry: App, john: UserData
+) -> None:
+    lock = LockAccountAction(user="john", reason="lost phone")
+    await tenantry.locks.lock_account.wait_for_complete(lock)
+    assert not await log_in(tenantry, "john")
+    assert [entry.reason for entry in await failed(tenantry)] == ["locked"]
+
+
+async def test_tries_after_too_many_are_listed_with_their_reason(
     tenantry: App, john: UserData
 ) -> None:
     for _ in range(12):

@@ -19,7 +19,7 @@ from tenantry.testing.users import make_user
 from tenantry.users.actions import DeleteUserAction, ModifyUserAction, PurgeUserAction
 from tenantry.users.model import UserData, UserModifier
 
-from .conftest import HERE, Search, log_in
+from .conftest import HERE, Search, log_in, seal, verify
 
 pytestmark = pytest.mark.anyio
 
@@ -246,7 +246,10 @@ async def test_entries_of_the_release_before_are_read_and_forgotten_likewise(
     entry = (await search(user="john"))[0]
     assert (entry.actor, entry.target, entry.ip_address) == ("john", "john", "203.0.113.9")
     assert entry.changes == {"full_name": ["John", "Johnny"]}
+    await seal(tenantry)
     await purge(tenantry, "john")
+    await seal(tenantry)
+    assert (await verify(tenantry)).findings == []
     entry = next(e for e in await search(user=str(john.id)) if e.action == "user.modify")
     assert (entry.actor, entry.target, entry.ip_address) == (*[f"purged-{john.id}"] * 2, None)
     assert entry.changes == {}

@@ -1,5 +1,6 @@
 """Searching the audit."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,8 +12,10 @@ import pytest
 from tenantry.app import App
 from tenantry.audit.actions import SearchAuditAction
 from tenantry.audit.model import AuditEntry
+from tenantry.audit.months import Month
+from tenantry.audit.queries import search_statement
 from tenantry.auth.actions import AuthenticateAction
-from tenantry.errors import InvalidInput, NotAuthenticated
+from tenantry.errors import InvalidInput, NotAuthenticated, UserNotFound
 from tenantry.kernel.action import ANONYMOUS, Actor, Origin, Outcome, acting_as
 from tenantry.kernel.modifier import OptionalState, TriState
 from tenantry.testing.users import PASSWORD, make_user
@@ -209,6 +212,40 @@ async def test_admins_and_monitors_see_their_tenant(
     with acting_as(chief):
         assert {entry.target for entry in await search(tenantry)} == {"chief"}
         assert await search(tenantry, user="john") == []
+
+
+async def test_what_is_tried_on_a_user_of_another_tenant_tells_nobody_that_there_is_one(
+    tenantry: App, john: UserData, owner: asyncpg.Connection
+) -> None:
+    await owner.execute(
+        "insert into tenants (id, name, name_key, status, created_at)"
+        " values ($1, 'other', 'other', 'active', now())",
+        UUID(int=2),
+    )
+    chief = await make_user(tenantry, "chief", domain_name="other", role=UserRole.ADMIN)
+    for name in ("john", "nobody"):
+        with acting_as(chief), pytest.raises(UserNotFound):
+            await rename(tenantry, name, "Mine")
+    with acting_as(chief):
+        unknown, theirs = await search(tenantry, action="user.modify")
+    assert (theirs.target, theirs.person_id, theirs.username) == ("john", None, "chief")
+    assert (unknown.target, unknown.person_id, unknown.username) == ("nobody", None, "chief")
+    with acting_as(john):
+        assert await search(tenantry, action="user.modify") == []
+
+
+async def test_a_search_by_time_looks_into_its_months_only(
+    tenantry: App, owner: asyncpg.Connection
+) -> None:
+    month = Month.of(tenantry.clock.now())
+    conditions = [("since", month.first), ("until", month.next.first), ("action", "login")]
+    statement, arguments = search_statement(conditions, [], 50)
+    text = statement.sql
+    for place, value in reversed(list(enumerate(arguments, 1))):
+        text = text.replace(f"${place}", f"'{value}'")
+    plan = "\n".join(row[0] for row in await owner.fetch(f"explain {text}"))
+    tables = set(re.findall(r"audit_entries_(\d{4}_\d{2})", plan))
+    assert tables == {month.name.replace("-", "_")}
 
 
 async def test_a_superadmin_sees_everything(

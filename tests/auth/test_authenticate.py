@@ -196,7 +196,7 @@ REFUSALS: dict[str, tuple[Prepare, str]] = {
     "suspended": (_suspended, "user_suspended"),
     "deleted": (_deleted, "user_deleted"),
     "tenant suspended": (_suspended_tenant, "tenant_suspended"),
-    "locked": (_locked, "user_locked"),
+    "locked": (_locked, "locked"),
     "throttled": (_throttled, "throttled"),
     "no password": (_no_password, "no_password"),
     "over-long password": (_over_long, "wrong_password"),

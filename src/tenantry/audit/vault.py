@@ -20,7 +20,9 @@ from tenantry.kernel.action import ActorKind, Note, Run
 from tenantry.users.names import login_key
 
 DIGEST_BYTES = 16
-ABOUT_USERS = frozenset({"user", "login", "logout", "session", "second_factor", "lock"})
+ABOUT_USERS = frozenset(
+    {"user", "login", "logout", "session", "second_factor", "password", "invitation"}
+)
 """First words of the tags whose targets are users. These are found by id; a digest of the name
 would still tie the name to the entry when the person is gone."""
 

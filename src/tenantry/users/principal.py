@@ -5,7 +5,7 @@ from datetime import datetime
 
 from tenantry.kernel.action import Actor, ActorKind
 from tenantry.users.addresses import allowed
-from tenantry.users.model import UserData
+from tenantry.users.model import UserData, UserStatus
 
 PASSWORD_CHANGE_ONLY = frozenset({"user.change_password", "whoami", "logout"})
 """What a user may do who must change the password first."""
@@ -36,7 +36,8 @@ class Principal:
     def standing(self) -> str | None:
         """Why nobody gets in as this user from anywhere, or None."""
         if not self.user.is_active:
-            return f"user_{self.user.status.value}"
+            locked = self.user.status is UserStatus.LOCKED
+            return "locked" if locked else f"user_{self.user.status.value}"
         if self.tenant_status != "active":
             return f"tenant_{self.tenant_status}"
         return None
