@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from tenantry.audit.queries import CONDITIONS, search_statement
+from tenantry.audit.queries import CONDITIONS, search_statement, whole_statement
 from tenantry.kernel.transaction import Statement
 from tenantry.users.access import Scope
 from tenantry.users.model import UserFilter, UserOrder, UserStatus
@@ -69,6 +69,7 @@ def built() -> Iterator[Statement]:
         for name, clause in CONDITIONS.items()
     ]
     yield search_statement([], [], 50)[0]
+    yield whole_statement(conditions, conditions[:3], 50)[0]
     yield search_statement(conditions, conditions[:3], 50)[0]
     for condition in conditions:
         yield search_statement([condition], [], 50)[0]

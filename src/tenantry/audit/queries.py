@@ -212,6 +212,7 @@ BETWEEN = Statement(
     """,
 )
 _NEWEST = "order by at desc, id desc limit $1"
+_PURPOSE = "Find entries, newest first."
 
 
 def search_statement(
@@ -222,14 +223,40 @@ def search_statement(
     Each of these is a search of its own, which ends at the limit: an index gives its newest
     entries in order, which it could not do for all of them together.
     """
+    parts, arguments = _parts(conditions, either, limit)
+    ordered = [f"{part} {_NEWEST}" for part in parts]
+    sql = ordered[0]
+    if len(parts) > 1:
+        together = " union all ".join(f"({part})" for part in ordered)
+        sql = f"select distinct on (at, id) * from ({together}) as found {_NEWEST}"
+    return Statement("audit.search", _PURPOSE, sql, anew=True), arguments
+
+
+def whole_statement(conditions: Asked, either: Asked, limit: int) -> tuple[Statement, list[object]]:
+    """The same, but found as a whole before it is put in order.
+
+    Several indexes can then be used together. To walk one of them in order is a bet that what
+    fits comes early; where each condition is common and both together are rare, it is lost.
+    """
+    parts, arguments = _parts(conditions, either, limit)
+    sql = f"""
+        with found as materialized ({" union all ".join(parts)})
+        select distinct on (at, id) * from found {_NEWEST}
+    """
+    return Statement("audit.search_whole", _PURPOSE, sql, anew=True), arguments
+
+
+def explained(statement: Statement) -> Statement:
+    """The statement that asks the planner what another one would cost."""
+    sql = f"explain (format json) {statement.sql}"
+    return Statement(f"{statement.name}_cost", "What a search would cost.", sql, anew=True)
+
+
+def _parts(conditions: Asked, either: Asked, limit: int) -> tuple[list[str], list[object]]:
     arguments: list[object] = [limit]
     parts: list[str] = []
     for alternative in [[one] for one in either] or [[]]:
         clauses, arguments = bound(CONDITIONS, [*alternative, *conditions], arguments)
         where = " and ".join(clauses) or "true"
-        parts.append(f"select {COLUMNS} from audit_entries e where {where} {_NEWEST}")
-    sql = parts[0]
-    if len(parts) > 1:
-        together = " union all ".join(f"({part})" for part in parts)
-        sql = f"select distinct on (at, id) * from ({together}) as found {_NEWEST}"
-    return Statement("audit.search", "Find entries, newest first.", sql, anew=True), arguments
+        parts.append(f"select {COLUMNS} from audit_entries e where {where}")
+    return parts, arguments
