@@ -16,6 +16,7 @@ from tenantry.app import App, open_app
 from tenantry.audit.actions import (
     ApplyAuditRetentionAction,
     ShowAuditRetentionAction,
+    VerifyAuditAction,
 )
 from tenantry.audit.chain import Fault
 from tenantry.audit.months import Month
@@ -444,6 +445,19 @@ async def test_what_is_not_sealed_is_not_dropped(
     async with old.database.autocommit() as tx:
         with pytest.raises(asyncpg.RaiseError, match="not sealed"):
             await tx.execute(drop, Month.of(newest.timestamp).first.date())
+
+
+@pytest.mark.parametrize(
+    ("field", "samples"),
+    [("after", [-1, "x", 2**63]), ("segment", [0, -1, 2**63]), ("since", ["2026-01-01", 5])],
+)
+async def test_a_bad_field_of_a_verification_is_named(
+    tenantry: App, field: str, samples: list[Any]
+) -> None:
+    for sample in samples:
+        with pytest.raises(InvalidInput) as refused:
+            await tenantry.audit.verify.wait_for_complete(VerifyAuditAction(**{field: sample}))
+        assert refused.value.field == field, sample
 
 
 async def test_by_default_everything_is_kept(chain: App, search: Search) -> None:

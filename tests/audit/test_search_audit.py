@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from tenantry.app import App
 from tenantry.audit.actions import SearchAuditAction
 from tenantry.audit.model import AuditEntry
 from tenantry.audit.months import Month
-from tenantry.audit.queries import search_statement
+from tenantry.audit.queries import search_statement, whole_statement
 from tenantry.auth.actions import AuthenticateAction
 from tenantry.errors import InvalidInput, NotAuthenticated, UserNotFound
 from tenantry.kernel.action import ANONYMOUS, Actor, Origin, Outcome, acting_as
@@ -140,6 +141,29 @@ async def test_since_is_inclusive_and_until_exclusive(tenantry: App, history: Us
     early = await search(tenantry, until=middle)
     assert late == everything[:4]
     assert early == everything[4:]
+
+
+async def test_a_search_as_a_whole_finds_what_the_one_in_order_finds(
+    tenantry: App, history: UserData, owner: asyncpg.Connection
+) -> None:
+    alone: list[tuple[str, object]] = [
+        ("target_id", history.id),
+        ("actor_id", history.id),
+        ("action", "login"),
+        ("outcome", "failed"),
+        ("tenant", history.tenant_id),
+    ]
+    found = 0
+    for one, other, limit in product(alone, alone, (1, 3, 50)):
+        for either in ([], alone[:2]):
+            asked = [one, other], either, limit
+            rows = [
+                [row["id"] for row in await owner.fetch(statement.sql, *arguments)]
+                for statement, arguments in (search_statement(*asked), whole_statement(*asked))
+            ]
+            assert rows[0] == rows[1], asked
+            found += len(rows[0])
+    assert found > 100
 
 
 async def test_every_condition_of_the_action_is_tried_here() -> None:

@@ -4,17 +4,17 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-import msgspec
-
 from tenantry.audit import queries
 from tenantry.audit.keys import PersonKey
+from tenantry.audit.planning import expected
 from tenantry.conditions import Asked
 from tenantry.kernel.transaction import Row, Transaction
 
 NARROWING = frozenset(queries.CONDITIONS) - {"since", "until", "before", "nothing", "existing"}
 """Conditions that leave few entries, or many; two of them together may leave hardly any."""
-AFFORDABLE = 100_000
-"""What finding all of it may cost, in the planner's units: about as many microseconds."""
+AFFORDABLE, FEW = 100_000, 6_000
+"""What finding all of it may cost, in the planner's units, about as many microseconds, and how
+many entries that may be: of more, the first ones in order are found sooner."""
 
 
 class AuditRepository:
@@ -45,8 +45,9 @@ class AuditRepository:
         """The newest entries as they are stored; see ``search_statement``."""
         if len(NARROWING & {name for name, _ in conditions}) + bool(either) > 1:
             statement, arguments = queries.whole_statement(conditions, either, limit)
-            (plan,) = await tx.fetch(queries.explained(statement), *arguments)
-            if msgspec.json.decode(plan["QUERY PLAN"])[0]["Plan"]["Total Cost"] <= AFFORDABLE:
+            (asked,) = await tx.fetch(queries.explained(statement), *arguments)
+            whole = expected(asked["QUERY PLAN"], "found")
+            if whole.cost <= AFFORDABLE and whole.rows <= FEW:
                 return await tx.fetch(statement, *arguments)
         statement, arguments = queries.search_statement(conditions, either, limit)
         return await tx.fetch(statement, *arguments)
