@@ -136,6 +136,59 @@ async def test_an_entry_that_breaks_a_rule_of_the_table_undoes_the_change_too(
     assert await owner.fetchval("select count(*) from users where username = 'ada'") == 0
 
 
+async def test_an_entry_goes_with_a_statement_that_follows_its_note(
+    tenantry: App, owner: asyncpg.Connection
+) -> None:
+    """It costs no round trip of its own, and is not written twice."""
+    asked: list[str] = []
+
+    async def add(action: Add) -> Added:
+        async with tenantry.database.transaction() as tx:
+            await tx.execute(ADD, action.name)
+            tx.note(Note(action.name))
+            tx.connection.add_query_logger(lambda record: asked.append(record.query))
+            await tx.execute(TOUCH, action.name)
+            assert await tx.fetchval(THERE, action.name)
+        return Added()
+
+    await processor_of(tenantry, add).wait_for_complete(Add())
+    assert ["insert into audit_entries" in sql for sql in asked] == [False, True]
+    assert await entries(owner) == [("succeeded", "")]
+
+
+async def test_an_entry_that_cannot_be_made_undoes_the_change(
+    tenantry: App, owner: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async def add(action: Add) -> Added:
+        async with tenantry.database.transaction() as tx:
+            await tx.execute(ADD, action.name)
+            tx.note(Note(action.name))
+            await tx.execute(TOUCH, action.name)
+        return Added()
+
+    monkeypatch.setattr(tenantry.database.recorder, "record", fail)
+    with pytest.raises(ZeroDivisionError):
+        await processor_of(tenantry, add).wait_for_complete(Add())
+    assert not await there(tenantry)
+
+
+async def test_a_run_that_is_recorded_needs_no_entry_for_its_further_transactions(
+    tenantry: App, owner: asyncpg.Connection
+) -> None:
+    async def add(action: Add) -> Added:
+        async with tenantry.database.transaction() as tx:
+            await tx.execute(ADD, action.name)
+        async with tenantry.database.transaction() as tx:
+            await tx.execute(TOUCH, action.name)
+        return Added()
+
+    await processor_of(tenantry, add).wait_for_complete(Add())
+    assert await entries(owner) == [("succeeded", "")]
+
+
 async def test_effects_run_once_after_the_commit(tenantry: App) -> None:
     seen: list[bool] = []
 

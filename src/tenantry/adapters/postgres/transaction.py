@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any
 
@@ -116,7 +116,7 @@ class PostgresTransaction:
     def note(self, note: Note) -> None:
         self.notes.append(note)
         # The entry is made while the database is busy with the next statement.
-        asyncio.get_running_loop().call_soon(self.record_notes)
+        asyncio.get_running_loop().call_soon(self._record_early)
 
     def record_notes(self) -> None:
         """Make the entries of what was noted, for the next statement to take along."""
@@ -151,6 +151,10 @@ class PostgresTransaction:
         if self._begun and not self.connection.is_closed():
             with translated():
                 await self._ending().rollback()
+
+    def _record_early(self) -> None:
+        with suppress(Exception):  # nobody waits here: the commit tries again, and raises
+            self.record_notes()
 
     def _with_notes(
         self, statement: Statement, arguments: tuple[object, ...]
