@@ -16,7 +16,7 @@ from tenantry.errors import ConfigurationError, PermissionError
 from tenantry.kernel.action import Origin, acting_as
 from tenantry.lockout.actions import GetLockStatusAction
 from tenantry.lockout.repository import AttemptRepository
-from tenantry.lockout.service import LockoutService
+from tenantry.lockout.service import MOST_WAITING, LockoutService
 from tenantry.lockout.throttle import Admission, Claim, LockoutPolicy, Standing, network_of
 from tenantry.settings import Settings
 from tenantry.testing.clock import ShiftedClock
@@ -187,6 +187,24 @@ async def test_a_password_guessed_from_a_stolen_session_fills_the_same_counts(
     for _ in range(limit):
         await login_from("john", WRONG, ATTACKER)
     assert len(evaluated) == limit
+
+
+async def test_a_flood_waits_in_a_room_that_is_bounded(
+    tenantry: App, john: UserData, login_from: LoginFrom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lockout = tenantry.assembly.logins.lockout
+    most = 0
+    wait = lockout._wait
+
+    async def watched(pair: str, seconds: float) -> None:
+        nonlocal most
+        most = max(most, lockout._waiting.total() + 1)
+        await wait(pair, seconds)
+
+    monkeypatch.setattr(lockout, "_wait", watched)
+    await asyncio.gather(*(login_from("john", WRONG, ATTACKER) for _ in range(300)))
+    assert 1 < most <= MOST_WAITING
+    assert lockout._waiting.total() == 0
 
 
 class TestProgressiveDelay:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+from collections import Counter
 from datetime import datetime
 from uuid import UUID
 
@@ -13,6 +14,9 @@ from tenantry.lockout.repository import AttemptRepository
 from tenantry.lockout.throttle import Admission, Claim, LockoutPolicy
 
 SWEEP_SECONDS = 600.0
+MOST_WAITING, MOST_WAITING_IN_ALL = 100, 500
+"""Attempts that wait in one process, of one account from one network and together; a flood of them
+must not become a flood of questions to the database."""
 logger = logging.getLogger(__name__)
 
 
@@ -36,6 +40,7 @@ class LockoutService:
         self._attempts = attempt_repository
         self._policy = policy
         self._clock = clock
+        self._waiting: Counter[str] = Counter()
 
     def claim(self, user_id: UUID | None, login_name: str, address: str | None) -> Claim:
         """What an attempt at this user, or at a name that nobody has, is counted under."""
@@ -54,10 +59,23 @@ class LockoutService:
                     await self._attempts.withdraw(tx, claim.subjects[:taken])
                 standings = await self._attempts.standings(tx, claim.subjects)
             pause = self._policy.pause(claim, standings, now)
-            if pause is None or now + pause > deadline:
+            if pause is None or now + pause > deadline or not self._has_room(claim.pair):
                 return Admission.REFUSED
-            spread = random.uniform(0, 0.04)  # noqa: S311 - only spreads the tries
-            await asyncio.sleep(pause.total_seconds() + spread)
+            await self._wait(claim.pair, pause.total_seconds())
+
+    def _has_room(self, pair: str) -> bool:
+        return self._waiting[pair] < MOST_WAITING and self._waiting.total() < MOST_WAITING_IN_ALL
+
+    async def _wait(self, pair: str, seconds: float) -> None:
+        """Sleep, the longer the more there are who will ask again after it."""
+        self._waiting[pair] += 1
+        try:
+            spread = 0.04 + 0.002 * self._waiting.total()
+            await asyncio.sleep(seconds + random.uniform(0, spread))  # noqa: S311 - no secret
+        finally:
+            self._waiting[pair] -= 1
+            if not self._waiting[pair]:
+                del self._waiting[pair]
 
     async def settle(self, tx: Transaction, claim: Claim, *, succeeded: bool) -> None:
         """Say how a granted attempt ended; it is so once the transaction has committed."""
