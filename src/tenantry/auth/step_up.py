@@ -16,6 +16,7 @@ from tenantry.users.model import UserRole
 SENSITIVE = frozenset(
     {
         "user.purge",
+        "audit.apply_retention",
         "user.reset_password",
         "second_factor.remove",
         "access_key.issue",
