@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from datetime import timedelta
 
 from tenantry.audit import installation
@@ -50,18 +51,13 @@ class AuditUpkeep:
         """Seal every so many seconds; once a day look after everything else."""
         due = self._clock.now()
         while True:
-            try:
-                if self._clock.now() >= due:
-                    due = self._clock.now() + timedelta(days=1)
-                    await self.destroy_late_keys(whole=True)
-                    await self.rewrap()
-                    await self._retention.drop_due()
-                await self.destroy_late_keys(whole=False)
-                await self._sealer.seal_all()
-            except TenantryError as error:
-                logger.error("the audit's upkeep: %s", error)
-            except Exception:  # nothing may end this loop; the next turn tries again
-                logger.exception("the audit's upkeep failed")
+            if self._clock.now() >= due:
+                due = self._clock.now() + timedelta(days=1)
+                await _tried(self.destroy_late_keys(whole=True))
+                await _tried(self.rewrap())
+                await _tried(self._retention.drop_due())
+            await _tried(self.destroy_late_keys(whole=False))
+            await _tried(self._sealer.seal_all())
             await asyncio.sleep(self._seconds)
 
     async def destroy_late_keys(self, *, whole: bool) -> int:
@@ -83,3 +79,13 @@ class AuditUpkeep:
                 for one in months
             ]
         )
+
+
+async def _tried(work: Awaitable[object]) -> None:
+    """Do a part of it; what fails is logged, and tried again in its turn."""
+    try:
+        await work
+    except TenantryError as error:
+        logger.error("the audit's upkeep: %s", error)
+    except Exception:  # nothing may end the loop, nor keep the other parts from their turn
+        logger.exception("the audit's upkeep failed")
