@@ -29,7 +29,7 @@ class AuditRecorder:
         self._clock = clock
 
     def record(self, tx: Transaction, run: Run, notes: Sequence[Note]) -> None:
-        """One entry a note, with the last act of the transaction."""
+        """One entry a note, with a statement of the transaction."""
         now = self._clock.now()
         fresh: dict[UUID, PersonKey] = {}
 
