@@ -1,6 +1,7 @@
 """Creating compute sessions."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -70,7 +71,9 @@ async def test_the_environment_reaches_the_agent_and_is_kept_no_longer(
     assert kept == "{}"
 
 
-@pytest.mark.parametrize("status", [s for s in UserStatus if s is not UserStatus.ACTIVE])
+@pytest.mark.parametrize(
+    "status", [s for s in UserStatus if s not in (UserStatus.ACTIVE, UserStatus.LOCKED)]
+)
 async def test_a_user_who_is_not_active_cannot_run_anything(
     compute: Compute, john: UserData, owner: asyncpg.Connection, status: UserStatus
 ) -> None:
@@ -83,6 +86,20 @@ async def test_a_user_who_is_not_active_cannot_run_anything(
     with pytest.raises(StateConflict):
         await compute.run(user="john")
     assert compute.agents.calls == []
+
+
+async def test_a_locked_user_cannot_run_anything_until_the_lock_expires(
+    compute: Compute, john: UserData, owner: asyncpg.Connection
+) -> None:
+    lock = (
+        "update users set locked_at = now(), lock_reason = 'odd', lock_expires_at = $2"
+        " where id = $1"
+    )
+    await owner.execute(lock, john.id, None)
+    with pytest.raises(StateConflict):
+        await compute.run(user="john")
+    await owner.execute(lock, john.id, datetime.now(UTC) - timedelta(seconds=1))
+    await compute.run(user="john")
 
 
 async def test_a_creation_waits_for_a_deletion_under_way_and_is_refused(

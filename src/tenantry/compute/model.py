@@ -95,6 +95,8 @@ class Owner(Record, frozen=True, kw_only=True):
     username: str
     role: str
     status: str
+    locked_at: datetime | None
+    lock_expires_at: datetime | None
     tenant_status: str
     container_uid: int | None
     container_main_gid: int | None

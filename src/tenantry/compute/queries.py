@@ -18,8 +18,9 @@ LOCK = Statement(
 )
 
 _OWNER = """
-    select u.id, u.tenant_id, u.username, u.role, u.status, t.status as tenant_status,
-        u.container_uid, u.container_main_gid, u.container_gids, u.sudo_session_enabled,
+    select u.id, u.tenant_id, u.username, u.role, u.status, u.locked_at,
+        u.lock_expires_at, t.status as tenant_status, u.container_uid, u.container_main_gid,
+        u.container_gids, u.sudo_session_enabled,
         p.max_session_count_per_model_session, kp.max_concurrent_sessions
     from users u join tenants t on t.id = u.tenant_id
         join resource_policies p on p.name = u.resource_policy

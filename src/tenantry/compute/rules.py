@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from tenantry.compute.actions import CreateComputeSessionAction
@@ -10,6 +11,7 @@ from tenantry.errors import InvalidInput, PermissionError, StateConflict, Violat
 from tenantry.kernel.action import Actor, ActorKind
 from tenantry.record import require_well_formed
 from tenantry.users.model import UserKey, UserRole, UserStatus
+from tenantry.users.principal import lock_holds
 
 MAX_COMMAND_BYTES = 64 * 1024
 RESERVED_PREFIX = "TENANTRY_"
@@ -84,9 +86,10 @@ def require_may_run(actor: Actor, owner_id: object, owner_role: str) -> None:
         raise PermissionError("Only a superadmin acts for a superadmin.", field="user")
 
 
-def require_able(owner: Owner) -> None:
+def require_able(owner: Owner, now: datetime) -> None:
     """StateConflict unless the owner is in a state that allows new sessions."""
-    if owner.status != UserStatus.ACTIVE:
+    locked = lock_holds(owner.locked_at, owner.lock_expires_at, now)
+    if owner.status != UserStatus.ACTIVE or locked:
         message = f"{owner.username} is not active and cannot run anything."
         raise StateConflict(message, field="user", status=owner.status)
     if owner.tenant_status != "active":

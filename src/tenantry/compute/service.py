@@ -71,7 +71,7 @@ class ComputeService:
         async with self._database.transaction() as tx:
             owner = await self._sessions.lock_owner(tx, key, Scope.of(actor))
             rules.require_may_run(actor, owner.id, owner.role)
-            rules.require_able(owner)
+            rules.require_able(owner, now)
             await self._insert(tx, session_id, action, owner, now)
             session = await self._sessions.get(tx, session_id, EVERYTHING)
             tx.note(_note(session, rules.shown(session)))
