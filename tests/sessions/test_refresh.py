@@ -1,6 +1,7 @@
 """A refresh changes the token, forks nothing, and tells a thief from a lost answer."""
 
 import asyncio
+import random
 import secrets
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -338,3 +339,37 @@ def test_in_any_order_there_is_one_live_token() -> None:
     run_state_machine_as_test(
         Lineage, settings=settings(deadline=None, suppress_health_check=list(HealthCheck))
     )
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_any_history_of_refreshes_is_that_of_a_model(
+    tenantry: App, john: UserData, log_in: Token, clock: ShiftedClock, seed: int
+) -> None:
+    """One live token; the one before it for ten seconds; any other, or later, ends it all."""
+    chance = random.Random(seed)
+    tokens, refreshed_at, ended = [await log_in()], clock.now(), False
+    for _ in range(25):
+        clock.advance(seconds=chance.choice([0, 0, 3, 6, 12]))
+        token = chance.choice(tokens[-3:])
+        if chance.random() < 0.1:
+            assert await terminate(tenantry, token) is not ended
+            ended = True
+        again = token in tokens[:-1]
+        # The moments of a refresh and of its repetition are not the test's to choose.
+        since = (clock.now() - refreshed_at).total_seconds()
+        if again and 9 < since < 11:
+            continue
+        in_time = not again or (token == tokens[-2] and since <= 10)
+        if ended or not in_time:
+            with pytest.raises(NotAuthenticated):
+                await refresh(tenantry, token)
+            ended = True
+        else:
+            answer = (await refresh(tenantry, token)).session_id
+            if again:
+                assert answer == tokens[-1]
+            else:
+                tokens.append(answer)
+                refreshed_at = clock.now()
+        live = [known for known in tokens if await is_valid(tenantry, known)]
+        assert live == ([] if ended else tokens[-1:])
