@@ -80,7 +80,7 @@ def error_page() -> str:
     """The page of all errors."""
     tree = "\n| Code | Class | Is a | HTTP | Exit | Says by default |\n"
     tree += "| --- | --- | --- | --- | --- | --- |\n"
-    tree += "".join(_error(kind) for kind in _family(TenantryError))
+    tree += "".join(_error(kind) for kind in dict.fromkeys(_family(TenantryError)))
     rows = (f"| `{code}` | {status} |\n" for code, status in sorted(refusals()))
     return _ERRORS + tree + _REFUSALS + "".join(rows)
 
