@@ -20,6 +20,7 @@ from tenantry.adapters.argon2 import ThreadedHasher
 from tenantry.adapters.cipher import Cipher, ensure_keys, read_keys
 from tenantry.adapters.log import LogMonitor
 from tenantry.adapters.mail_folder import FolderMailer
+from tenantry.adapters.mail_report import MailReporter, ReportPost
 from tenantry.adapters.postgres.database import APPLICATION, PostgresDatabase, open_pool
 from tenantry.adapters.postgres.embedded import EmbeddedPostgres
 from tenantry.adapters.postgres.migrate import migrate as migrate_database
@@ -42,6 +43,7 @@ from tenantry.config import ConnectionParams, make_data_folder, read_connection,
 from tenantry.errors import ConnectionError
 from tenantry.groups.processors import GroupProcessors
 from tenantry.jobs.processors import JobProcessors
+from tenantry.jobs.worker import Worker
 from tenantry.kernel.action import Action
 from tenantry.kernel.clock import Clock, SystemClock
 from tenantry.kernel.monitor import ActionMonitor
@@ -49,6 +51,7 @@ from tenantry.kernel.processor import Runner
 from tenantry.lockout.processors import LockProcessors
 from tenantry.mail.model import Sender
 from tenantry.mail.ports import Mailer
+from tenantry.password_policies.processors import PasswordPolicyProcessors
 from tenantry.resets.processors import ResetProcessors
 from tenantry.resources.processors import ResourceProcessors
 from tenantry.routes import ROUTES, wire
@@ -62,6 +65,8 @@ from tenantry.users.processors import UserProcessors
 logger = logging.getLogger(__name__)
 
 OWNER, DATABASE = "tenantry_owner", "postgres"
+MAIL_ATTEMPTS = 14
+"""Half an hour: longer than a mail server restarts, and shorter than most tokens are good."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,9 @@ class App:
             AuditMonitor(recorder, AuditRepository(), database),
         ]
         self.assembly = services = Assembly(foundation)
+        self.report_post = _report_post(foundation, services)
+        if self.report_post is not None:
+            self.action_monitors.append(self.report_post.reporter)
         self.user_repository = services.user_repository
         self.admin_user_repository = services.admin_user_repository
         self.user_service = services.users
@@ -123,7 +131,10 @@ class App:
             second_factor_service=services.second_factor, run=run
         )
         self.access_keys = AccessKeyProcessors(access_key_service=services.access_keys, run=run)
-        self.resets = ResetProcessors(reset_service=services.resets, run=run)
+        self.resets = ResetProcessors(reset_service=services.passwords.resets, run=run)
+        self.password_policies = PasswordPolicyProcessors(
+            password_policy_service=services.passwords.policies, run=run
+        )
         self.resources = ResourceProcessors(resource_service=services.resources, run=run)
         self.vfolders = VfolderProcessors(storage_service=services.storage, run=run)
         self.compute = ComputeProcessors(compute_service=services.compute, run=run)
@@ -134,16 +145,25 @@ class App:
     def upkeep(self) -> list[Coroutine[Any, Any, None]]:
         """What is to be done all the time, by every server: each ends only when cancelled."""
         services = self.assembly
+        reports = [self.report_post.run_forever()] if self.report_post is not None else []
         return [
+            *reports,
             _keep_partitions(self.database, self.clock),
             self.user_service.purger.worker.run_forever(),
             services.storage.run_forever(),
             services.compute_upkeep.run_forever(),
             services.usage_collector.run_forever(),
-            services.password_mail.worker().run_forever(),
             self.audit_parts.upkeep.run_forever(),
             services.logins.lockout.run_forever(),
+            self.mail_worker().run_forever(),
         ]
+
+    def mail_worker(self) -> Worker:
+        """What sends the mails that are promised."""
+        handlers = dict(self.assembly.passwords.mail.handlers)
+        if self.report_post is not None:
+            handlers |= self.report_post.handlers
+        return self.job_service.worker(handlers, attempts=MAIL_ATTEMPTS)
 
     @property
     def connection_file(self) -> Path:
@@ -227,6 +247,24 @@ async def open_app(
         stack.push_async_callback(app.assembly.deletions.close)
         stack.push_async_callback(app.job_service.close)
         yield app
+
+
+def _report_post(foundation: Foundation, services: Assembly) -> ReportPost | None:
+    """What reports actions by mail, if somebody is to get reports."""
+    settings = foundation.settings
+    if settings.report_to is None:
+        return None
+    return ReportPost(
+        reporter=MailReporter(policy=settings.report_policy, clock=foundation.clock),
+        database=foundation.database,
+        job_service=services.jobs,
+        mailer=foundation.mailer,
+        cipher=foundation.cipher,
+        clock=foundation.clock,
+        to=settings.report_to,
+        host=settings.base_url.partition("://")[2],
+        interval=timedelta(minutes=settings.report_minutes),
+    )
 
 
 def mailer_of(settings: Settings) -> Mailer:

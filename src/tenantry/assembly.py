@@ -1,7 +1,6 @@
 """Puts the services together from the adapters; ``app.py`` starts and ends what they stand on."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cached_property
 
 from tenantry.access_keys.companion import AccessKeyCompanion
@@ -27,14 +26,8 @@ from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Database
 from tenantry.login_assembly import LoginAssembly
 from tenantry.mail.ports import Mailer
-from tenantry.passwords.policy import PasswordPolicy
+from tenantry.password_parts import PasswordParts
 from tenantry.passwords.ports import PasswordHasher
-from tenantry.passwords.rules import PasswordRules
-from tenantry.passwords.tokens import PasswordTokens
-from tenantry.resets.delivery import Delivery
-from tenantry.resets.model import ResetPolicy
-from tenantry.resets.repository import RequestCounter
-from tenantry.resets.service import ResetService
 from tenantry.resources.repository import keypair_policies, resource_policies
 from tenantry.resources.service import ResourceService
 from tenantry.second_factor.companion import SecondFactorCompanion
@@ -90,8 +83,7 @@ class Assembly:
         self._folders = FolderRepository()
         self._compute = ComputeRepository()
         self._usage = UsageRepository()
-        self._password_policy = PasswordPolicy()
-        self.password_tokens = PasswordTokens(clock=foundation.clock)
+        self.passwords = PasswordParts(foundation, self)
 
     @cached_property
     def logins(self) -> LoginAssembly:
@@ -114,7 +106,7 @@ class Assembly:
             session_service=self.logins.sessions,
             second_factor=self.second_factor,
             hasher=self._on.hasher,
-            password_policy=self._password_policy,
+            password_rules=self.passwords.rules,
             clock=self._on.clock,
         )
 
@@ -147,8 +139,7 @@ class Assembly:
             database=self._on.database,
             clock=self._on.clock,
             cursor_key=self._on.cursor_key,
-            hasher=self._on.hasher,
-            password_policy=self._password_policy,
+            password_rules=self.passwords.rules,
             month_statistics=self.usage,
             companions=self._companions,
         )
@@ -221,50 +212,6 @@ class Assembly:
             session_service=self.logins.sessions,
             hasher=self._on.hasher,
             clock=self._on.clock,
-        )
-
-    @cached_property
-    def password_rules(self) -> PasswordRules:
-        """Judges every new password."""
-        return PasswordRules(hasher=self._on.hasher, policy=self._password_policy)
-
-    @cached_property
-    def password_mail(self) -> Delivery:
-        """Mails with one-time tokens."""
-        return Delivery(
-            database=self._on.database,
-            users=self.user_repository,
-            tokens=self.password_tokens,
-            mailer=self._on.mailer,
-            cipher=self._on.cipher,
-            job_service=self.jobs,
-            clock=self._on.clock,
-            policy=self._reset_policy,
-            base_url=self._on.settings.base_url,
-        )
-
-    @cached_property
-    def resets(self) -> ResetService:
-        """Passwords set with a one-time token."""
-        return ResetService(
-            database=self._on.database,
-            users=self.user_repository,
-            tokens=self.password_tokens,
-            rules=self.password_rules,
-            delivery=self.password_mail,
-            request_counter=RequestCounter(),
-            lockout_service=self.logins.lockout,
-            clock=self._on.clock,
-            policy=self._reset_policy,
-            base_url=self._on.settings.base_url,
-        )
-
-    @property
-    def _reset_policy(self) -> ResetPolicy:
-        settings = self._on.settings
-        return ResetPolicy(
-            reset=timedelta(minutes=settings.reset_minutes),
-            invitation=timedelta(hours=settings.invitation_hours),
         )
 
     async def prepare_secrets(self) -> None:

@@ -7,6 +7,7 @@ from tenantry.compute.routes import ROUTES as COMPUTE
 from tenantry.groups.routes import ROUTES as GROUPS
 from tenantry.jobs.routes import ROUTES as JOBS
 from tenantry.lockout.routes import ROUTES as LOCKOUT
+from tenantry.password_policies.routes import ROUTES as PASSWORD_POLICIES
 from tenantry.resets.routes import ROUTES as RESETS
 from tenantry.resources.routes import ROUTES as RESOURCES
 from tenantry.second_factor.routes import ROUTES as SECOND_FACTOR
@@ -25,6 +26,7 @@ ROUTES = (
     *ACCESS_KEYS,
     *SECOND_FACTOR,
     *RESETS,
+    *PASSWORD_POLICIES,
     *RESOURCES,
     *STORAGE,
     *COMPUTE,

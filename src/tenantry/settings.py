@@ -300,6 +300,20 @@ class Settings:
         "cannot write.",
         shown="`audit.anchor` in `TENANTRY_DATA_DIR`",
     )
+    report_to: tuple[str, str] | None = setting(
+        None,
+        mailbox,
+        "Who gets reports of actions by mail, such as `Watch <watch@example.org>`.",
+        shown="nobody",
+    )
+    report_policy: str = setting(
+        "error",
+        choice("all", "error"),
+        "Which actions are reported: all, or with error those that failed or were denied.",
+    )
+    report_minutes: int = setting(
+        5, whole(1, 1440), "Minutes that one report covers, however much happens in them."
+    )
     log_level: str = setting(
         "info",
         choice("debug", "info", "warning", "error"),

@@ -24,6 +24,7 @@ WRITTEN_BY_HAND = {
     "whoami": "whoami",
     "user.change_password": "password change",
     "session.step_up": "step-up",
+    "password.check": "password check",
     "user.import": "user import",
     "user.month_stats": "usage user",
     "tenant.month_stats": "usage all",

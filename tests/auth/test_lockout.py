@@ -49,6 +49,10 @@ class CountingHasher:
     def recognises(self, stored: str) -> bool:
         return self._inner.recognises(stored)
 
+    @property
+    def present(self) -> str:
+        return self._inner.present
+
 
 READ = Statement("naive.read", "Read.", "select failures from attempts where subject = $1")
 WRITE = Statement(

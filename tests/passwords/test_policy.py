@@ -6,15 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantry.errors import PasswordRejected
+from tenantry.errors import InvalidInput
 from tenantry.passwords.policy import (
+    RANGES,
     PasswordPolicy,
     normalised,
-    require_acceptable,
+    range_violations,
+    require_consistent,
     violations,
+    warnings,
 )
 
-POLICY = PasswordPolicy()
+POLICY = PasswordPolicy(block_common=False)
 CONTEXT = ("john_doe", "jd@example.com", "acme")
 
 
@@ -96,11 +99,113 @@ def test_the_context_can_be_left_out() -> None:
 
 
 def test_what_is_refused_is_named_and_not_repeated() -> None:
-    with pytest.raises(PasswordRejected) as refused:
-        require_acceptable("canary", POLICY, CONTEXT, "new_password")
-    assert refused.value.field == "new_password"
-    assert "canary" not in str(refused.value)
-    require_acceptable("correct horse battery staple", POLICY, CONTEXT, "new_password")
+    (fault,) = violations("canary", PasswordPolicy(), CONTEXT, "new_password")
+    assert fault.field == "new_password"
+    assert "canary" not in fault.message
+
+
+STRICT = PasswordPolicy(
+    min_length=12,
+    require_uppercase=True,
+    require_lowercase=True,
+    require_numbers=True,
+    require_special_chars=True,
+)
+
+
+@pytest.mark.parametrize(
+    ("password", "missing"),
+    [
+        ("MySecure123!", []),
+        ("MySecure 1234", []),
+        ("ÄÖÜßæøå Ω٣٤", ["too_short"]),
+        ("ÄÖÜßæøå Ω٣٤٥", []),
+        ("mysecure123!", ["no_uppercase"]),
+        ("MYSECURE123!", ["no_lowercase"]),
+        ("MySecurePass!", ["no_number"]),
+        ("MySecure1234", ["no_special_char"]),
+        (
+            "密码密码密码密码密码密码",
+            ["no_uppercase", "no_lowercase", "no_number", "no_special_char"],
+        ),
+        ("S3cret!", ["too_short"]),
+        ("", ["too_short", "no_uppercase", "no_lowercase", "no_number", "no_special_char"]),
+    ],
+)
+def test_each_kind_of_character_that_is_required_and_missing_is_named(
+    password: str, missing: list[str]
+) -> None:
+    found = violations(password, STRICT, CONTEXT, "password")
+    assert [fault.code for fault in found] == missing
+
+
+@pytest.mark.parametrize(
+    ("password", "context", "expected"),
+    [
+        ("secure_password123", ("john_doe", "john@example.com", "default"), []),
+        ("secure_password456", ("jane_smith", "jane@example.com", "default"), []),
+        ("admin_password789", ("admin_user", "admin@example.com", "default"), []),
+        ("new_secure_password123", ("john_doe", "john@example.com", "default"), []),
+        ("temp_password123", ("new_employee", "new@company.com", "default"), []),
+        ("AdminPass123!", ("admin", "admin@example.com", "default"), []),
+        ("MySecure123!", ("john_doe", "john@example.com", "default"), []),
+        ("password123", ("test_user", None, "default"), ["too_short", "common"]),
+    ],
+)
+def test_the_passwords_of_the_guides_are_judged_as_decided(
+    password: str, context: tuple[str | None, ...], expected: list[str]
+) -> None:
+    found = violations(password, PasswordPolicy(), context, "password")
+    assert [fault.code for fault in found] == expected
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_both_ends_of_a_range_are_in_it_and_nothing_beyond(name: str) -> None:
+    least, most = RANGES[name]
+    for fit in (least, most):
+        assert range_violations({name: fit}) == []
+    for unfit in (least - 1, most + 1, 2**63, -(2**63)):
+        assert [v.code for v in range_violations({name: unfit})] == ["out_of_range"]
+    for wrong in (True, "12", 12.0, None):
+        assert [v.code for v in range_violations({name: wrong})] == ["wrong_value"]
+
+
+def test_a_switch_is_true_or_false() -> None:
+    assert range_violations({"block_common": False}) == []
+    for wrong in (1, 0, "true", None):
+        (fault,) = range_violations({"block_common": wrong})
+        assert (fault.field, fault.code) == ("block_common", "wrong_value")
+
+
+def test_no_policy_asks_for_what_it_forbids() -> None:
+    require_consistent(PasswordPolicy(min_length=20, max_length=20))
+    with pytest.raises(InvalidInput) as refused:
+        require_consistent(PasswordPolicy(min_length=21, max_length=20))
+    assert refused.value.field == "max_length"
+
+
+def test_values_that_a_standard_advises_against_are_told_with_its_name() -> None:
+    assert warnings(PasswordPolicy(min_length=15)) == []
+    lax = PasswordPolicy(
+        min_length=8,
+        max_length=32,
+        require_uppercase=True,
+        require_numbers=True,
+        max_age_days=90,
+        block_common=False,
+        block_context=False,
+    )
+    told = {warning.field: warning.standard for warning in warnings(lax)}
+    assert list(told) == [
+        "min_length",
+        "max_length",
+        "require_uppercase",
+        "require_numbers",
+        "max_age_days",
+        "block_common",
+        "block_context",
+    ]
+    assert all("NIST SP 800-63B-4" in s and "OWASP ASVS 5.0" in s for s in told.values())
 
 
 @given(st.text(max_size=200))

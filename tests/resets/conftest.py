@@ -51,7 +51,7 @@ def deliver(tenantry: App, mailer: FakeMailer) -> Callable[[], Awaitable[list[Em
     """Have all mails sent that are due; all that there were so far."""
 
     async def send() -> list[EmailMessage]:
-        worker = tenantry.assembly.password_mail.worker()
+        worker = tenantry.mail_worker()
         while await worker.run_next():
             pass
         return mailer.sent

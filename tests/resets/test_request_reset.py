@@ -8,14 +8,13 @@ import asyncpg
 import pytest
 
 from tenantry.adapters.postgres.transaction import PostgresTransaction
-from tenantry.app import App
+from tenantry.app import MAIL_ATTEMPTS, App
 from tenantry.audit.actions import SearchAuditAction
 from tenantry.errors import InvalidInput
 from tenantry.jobs.actions import ListJobsAction
 from tenantry.jobs.model import JobState, pause_after
 from tenantry.kernel.modifier import OptionalState
 from tenantry.resets.actions import PasswordWasReset, RequestPasswordResetAction, ResetRequested
-from tenantry.resets.delivery import ATTEMPTS
 from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.mail import FakeMailer
 from tenantry.testing.users import make_user
@@ -195,7 +194,7 @@ async def test_a_mail_that_nobody_takes_gets_stuck_where_people_see_it(
 ) -> None:
     mailer.down = True
     await ask("adele")
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, MAIL_ATTEMPTS + 1):
         await deliver()
         clock.advance(seconds=pause_after(attempt).total_seconds() + 1)
     page = await tenantry.jobs.list_jobs.wait_for_complete(ListJobsAction(state=JobState.STUCK))

@@ -33,7 +33,7 @@ async def issue(
 ) -> str:
     async with app.database.autocommit() as tx:
         lifetime = timedelta(hours=hours)
-        issued: IssuedToken = await app.assembly.password_tokens.issue(
+        issued: IssuedToken = await app.assembly.passwords.tokens.issue(
             tx, user.id, purpose, lifetime
         )
     return issued.text

@@ -71,6 +71,10 @@ class ThreadedHasher:
         fits = await self._run(partial(_verify, self._argon2, stored or self._decoy, password))
         return fits and stored is not None
 
+    @property
+    def present(self) -> str:
+        return self._decoy.rsplit("$", 2)[0] + "$"
+
     def outdated(self, stored: str) -> bool:
         return not stored.startswith("$argon2id$") or self._argon2.check_needs_rehash(stored)
 

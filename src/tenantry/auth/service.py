@@ -35,14 +35,15 @@ from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Database, Transaction
 from tenantry.lockout.service import LockoutService
 from tenantry.lockout.throttle import Claim
-from tenantry.passwords.policy import PasswordPolicy, require_acceptable
 from tenantry.passwords.ports import PasswordHasher
+from tenantry.passwords.rules import PasswordRules
 from tenantry.record import require_types
 from tenantry.sessions.model import SessionActor
 from tenantry.sessions.service import SessionService
 from tenantry.users.addresses import require_address
 from tenantry.users.names import login_key
 from tenantry.users.principal import REFRESH_ONLY, SECOND_FACTOR_ONLY, Principal
+from tenantry.users.rules import owner_of
 
 _REFUSED = InvalidCredentials()
 
@@ -63,7 +64,7 @@ class AuthService:
         session_service: SessionService,
         second_factor: SecondFactor,
         hasher: PasswordHasher,
-        password_policy: PasswordPolicy,
+        password_rules: PasswordRules,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -72,7 +73,7 @@ class AuthService:
         self._sessions = session_service
         self._second_factor = second_factor
         self._hasher = hasher
-        self._password_policy = password_policy
+        self._password_rules = password_rules
         self._clock = clock
         self._prover = Prover(database=database, lockout_service=lockout_service, hasher=hasher)
 
@@ -323,9 +324,9 @@ class AuthService:
         if action.new_password == action.current_password:
             message = "must differ from the current password"
             raise PasswordRejected.of("new_password", "unchanged", message)
-        context = user.username, user.email, user.domain_name
-        require_acceptable(action.new_password, self._password_policy, context, "new_password")
-        return await self._hasher.hash(action.new_password)
+        return await self._password_rules.hashed(
+            action.new_password, owner_of(user), "new_password"
+        )
 
     async def _principal_of(self, tx: Transaction, actor: Actor) -> Principal:
         principal = await self._principals.find_principal(tx, actor.id) if actor.id else None

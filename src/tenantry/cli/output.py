@@ -17,6 +17,7 @@ _COLUMNS: Final = {
     "UserData": ("username", "email", "full_name", "role", "status", "domain_name", "last_login"),
     "AuditEntry": ("timestamp", "actor", "action", "target", "outcome", "ip_address"),
     "FailedLogin": ("timestamp", "username", "reason", "ip_address", "user_agent"),
+    "PasswordReport": ("username", "domain_name", "shortcomings", "password_changed_at"),
     "Job": ("id", "kind", "state", "attempts", "subject_id", "run_at", "error"),
     "AgentData": ("name", "address", "status", "cpu", "memory", "gpu", "heartbeat_at"),
     "ComputeSessionData": ("id", "name", "kind", "status", "username", "agent", "started_at"),

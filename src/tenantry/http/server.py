@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tenantry.http import pages
 from tenantry.http.endpoint import ActionEndpoint
 from tenantry.http.envelope import Envelope, Lifecycle
 from tenantry.http.health import Operations
@@ -20,7 +21,7 @@ def create_asgi(app: Served, lifecycle: Lifecycle | None = None) -> ASGIApp:
     """The app's HTTP face. To be called once an app, since it registers its metrics there."""
     lifecycle = lifecycle or Lifecycle()
     routes = _action_routes(app)
-    for plain in Operations(app, lifecycle).endpoints():
+    for plain in (*Operations(app, lifecycle).endpoints(), *pages.endpoints()):
         routes.append(_route(plain.path, plain, ["GET"]))
     metrics = HttpMetrics(app.registry)
     return Envelope(RawPathRouter(routes), app.settings, metrics, lifecycle)

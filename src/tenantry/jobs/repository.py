@@ -70,6 +70,11 @@ RELEASE = Statement(
     where id = $1 and state = 'pending' and lease_until is not null
     """,
 )
+FORGET = Statement(
+    "jobs.forget",
+    "Keep nothing of what a job was about.",
+    "update jobs set payload = '{}' where id = $1",
+)
 POSTPONE = Statement(
     "jobs.postpone",
     "The attempt failed: try again later, or call for help.",
@@ -157,6 +162,10 @@ class JobRepository:
     ) -> bool:
         """End it; False when it had ended already."""
         return await tx.execute(COMPLETE, job_id, _json(receipt), now) > 0
+
+    async def forget(self, tx: Transaction, job_id: UUID) -> None:
+        """Empty its payload."""
+        await tx.execute(FORGET, job_id)
 
     async def postpone(
         self, tx: Transaction, job_id: UUID, error: str, run_at: datetime, most_attempts: int

@@ -39,6 +39,11 @@ class Progress:
         """End the job in the transaction of its last change; False when it had ended already."""
         return await self._jobs.complete(tx, self.job.id, receipt, self._clock.now())
 
+    async def forget(self) -> None:
+        """Keep nothing of what the job was about, once it is done and must not be known."""
+        async with self._database.autocommit() as tx:
+            await self._jobs.forget(tx, self.job.id)
+
 
 Handler = Callable[[Progress], Awaitable[Receipt]]
 """Does a job; must bear being repeated from any point. What it raises is tried again later."""

@@ -15,6 +15,10 @@ class PasswordHasher(Protocol):
     async def verify(self, stored: str | None, password: str) -> bool:
         """Whether the password fits; without a stored hash False, after just as much work."""
 
+    @property
+    def present(self) -> str:
+        """How the text of every hash begins that is made at the present cost."""
+
     def outdated(self, stored: str) -> bool:
         """Whether a hash was made by another scheme or at another cost."""
 

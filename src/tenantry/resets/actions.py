@@ -8,7 +8,9 @@ import msgspec
 from tenantry.kernel.action import Action, Audience
 from tenantry.record import Record, SecretText
 from tenantry.users.actions import OnUser
-from tenantry.users.model import UserData
+from tenantry.users.model import UserCreator, UserData
+
+Mail = Annotated[bool, msgspec.Meta(description="Mail the token; otherwise it is shown to you.")]
 
 
 class ResetRequested(Record, frozen=True):
@@ -69,6 +71,19 @@ class ResetUserPasswordAction(OnUser[IssuedReset], frozen=True, kw_only=True):
 
     tag: ClassVar[str] = "user.reset_password"
     audience: ClassVar[Audience] = Audience.ADMINISTRATORS
-    mail: Annotated[
-        bool, msgspec.Meta(description="Mail the token; otherwise it is shown to you.")
-    ] = True
+    mail: Mail = True
+
+
+class InviteUserAction(Action[IssuedReset], frozen=True, kw_only=True):
+    """Create a user who is to choose the password, with a one-time token that is mailed or shown.
+
+    Takes the fields that creating a user takes, but for the password.
+    """
+
+    tag: ClassVar[str] = "user.invite"
+    audience: ClassVar[Audience] = Audience.ADMINISTRATORS
+    input: UserCreator
+    mail: Mail = True
+
+    def target(self) -> str | None:
+        return str(self.input.username)[:256]

@@ -13,7 +13,7 @@ import msgspec
 
 from tenantry.jobs.model import Job
 from tenantry.jobs.service import JobService
-from tenantry.jobs.worker import Progress, Receipt, Worker
+from tenantry.jobs.worker import Handler, Progress, Receipt
 from tenantry.kernel.clock import Clock, uuid7
 from tenantry.kernel.transaction import Database, Transaction
 from tenantry.mail.model import Mail
@@ -25,8 +25,6 @@ from tenantry.resets.ports import Cipher, Users
 from tenantry.users.model import UserData
 
 KIND = "password.mail"
-ATTEMPTS = 14
-"""Half an hour: longer than a mail server restarts, and shorter than a token is good."""
 NOBODY = UUID(int=0)
 _TOKEN = "token"  # noqa: S105 - the name under which it is kept, sealed
 
@@ -57,9 +55,10 @@ class Delivery:
         self._policy = policy
         self._base_url = base_url
 
-    def worker(self) -> Worker:
-        """What sends the mails."""
-        return self._jobs.worker({KIND: self.send}, attempts=ATTEMPTS)
+    @property
+    def handlers(self) -> dict[str, Handler]:
+        """What sends the mails, by the kind of job."""
+        return {KIND: self.send}
 
     async def promise(self, tx: Transaction, order: MailOrder, tenant_id: UUID | None) -> None:
         """Have the mail sent once the transaction has committed. Each mail is a job of its own."""

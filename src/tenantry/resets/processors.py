@@ -2,6 +2,7 @@
 
 from tenantry.kernel.processor import Runner
 from tenantry.resets.actions import (
+    InviteUserAction,
     RequestPasswordResetAction,
     ResetPasswordAction,
     ResetUserPasswordAction,
@@ -15,4 +16,5 @@ class ResetProcessors:
     def __init__(self, *, reset_service: ResetService, run: Runner) -> None:
         self.request = run(RequestPasswordResetAction, reset_service.request)
         self.reset = run(ResetPasswordAction, reset_service.reset)
+        self.invite = run(InviteUserAction, reset_service.invite)
         self.reset_user = run(ResetUserPasswordAction, reset_service.reset_user)

@@ -2,6 +2,7 @@
 
 from tenantry.kernel.route import Route
 from tenantry.resets.actions import (
+    InviteUserAction,
     RequestPasswordResetAction,
     ResetPasswordAction,
     ResetUserPasswordAction,
@@ -16,6 +17,7 @@ ROUTES = (
         status=202,
     ),
     Route("POST", "/password/reset", ResetPasswordAction, "password reset"),
+    Route("POST", "/users/invite", InviteUserAction, "user invite", status=201, inline="input"),
     Route(
         "POST",
         "/users/{user}/reset-password",

@@ -7,10 +7,12 @@ from tenantry.kernel.action import Note, Outcome, current_actor, current_origin
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Database, Transaction
 from tenantry.lockout.service import LockoutService
-from tenantry.passwords.rules import PasswordOwner, PasswordRules
+from tenantry.lockout.windows import WindowCounter
+from tenantry.passwords.rules import PasswordRules
 from tenantry.passwords.tokens import PasswordTokens, Purpose
 from tenantry.record import require_types
 from tenantry.resets.actions import (
+    InviteUserAction,
     IssuedReset,
     PasswordWasReset,
     RequestPasswordResetAction,
@@ -22,12 +24,13 @@ from tenantry.resets.delivery import Delivery
 from tenantry.resets.letters import link_of
 from tenantry.resets.model import MailOrder, ResetPolicy, source_of
 from tenantry.resets.ports import Users
-from tenantry.resets.repository import RequestCounter
 from tenantry.users import access
 from tenantry.users.access import Scope
 from tenantry.users.model import UserData, UserKey
 from tenantry.users.names import login_key
 from tenantry.users.principal import Principal
+from tenantry.users.rules import owner_of
+from tenantry.users.service import UserService
 
 
 class ResetService:
@@ -42,10 +45,11 @@ class ResetService:
         *,
         database: Database,
         users: Users,
+        user_service: UserService,
         tokens: PasswordTokens,
         rules: PasswordRules,
         delivery: Delivery,
-        request_counter: RequestCounter,
+        counter: WindowCounter,
         lockout_service: LockoutService,
         clock: Clock,
         policy: ResetPolicy,
@@ -53,10 +57,11 @@ class ResetService:
     ) -> None:
         self._database = database
         self._users = users
+        self._user_service = user_service
         self._tokens = tokens
         self._rules = rules
         self._delivery = delivery
-        self._counter = request_counter
+        self._counter = counter
         self._lockout = lockout_service
         self._clock = clock
         self._policy = policy
@@ -99,12 +104,7 @@ class ResetService:
         require_types(action)
         async with self._database.autocommit() as tx:
             principal = await self._holder(tx, action.token)
-        owner = PasswordOwner(
-            principal.user.username,
-            principal.user.email,
-            principal.user.domain_name,
-            principal.user.id,
-        )
+        owner = owner_of(principal.user)
         new_hash = await self._rules.hashed(action.new_password, owner, "new_password")
         async with self._database.transaction() as tx:
             key = UserKey("id", str(principal.user.id))
@@ -142,6 +142,12 @@ class ResetService:
             purpose = Purpose.RESET if user.password_changed_at else Purpose.INVITATION
             tx.note(Note(user.username, user.id, user.tenant_id))
             return await self._handed_out(tx, user, purpose, mail=action.mail)
+
+    async def invite(self, action: InviteUserAction) -> IssuedReset:
+        """Add a user without a password, and issue or mail the token for choosing one."""
+        async with self._database.transaction() as tx:
+            user = await self._user_service.add(tx, action.input)
+            return await self._handed_out(tx, user, Purpose.INVITATION, mail=action.mail)
 
     async def _handed_out(
         self, tx: Transaction, user: UserData, purpose: Purpose, *, mail: bool

@@ -5,6 +5,7 @@ from typing import Protocol
 from tenantry.sdk.audit import AuditOperations
 from tenantry.sdk.locks import LockOperations
 from tenantry.sdk.pages import blocking_pages
+from tenantry.sdk.passwords import PasswordOperations
 from tenantry.sdk.portal import Portal, blocking
 from tenantry.sdk.second_factor import SecondFactorOperations
 from tenantry.sdk.sessions import SessionOperations
@@ -12,7 +13,12 @@ from tenantry.sdk.users import UserOperations
 
 
 class AsyncAccountManager(
-    UserOperations, SecondFactorOperations, SessionOperations, LockOperations, AuditOperations
+    UserOperations,
+    SecondFactorOperations,
+    SessionOperations,
+    LockOperations,
+    AuditOperations,
+    PasswordOperations,
 ):
     """All that one can do with accounts, for ``await``. Safe for many tasks of one event loop.
 
@@ -89,3 +95,13 @@ class AccountManager:
 
     get_audit_logs = blocking_pages(AuditOperations.get_audit_logs)
     get_failed_login_attempts = blocking_pages(AuditOperations.get_failed_login_attempts)
+
+    set_password_policy = blocking(PasswordOperations.set_password_policy)
+    get_password_policy = blocking(PasswordOperations.get_password_policy)
+    validate_password = blocking(PasswordOperations.validate_password)
+    check_password = blocking(PasswordOperations.check_password)
+    report_passwords = blocking_pages(PasswordOperations.report_passwords)
+    request_password_reset = blocking(PasswordOperations.request_password_reset)
+    reset_password = blocking(PasswordOperations.reset_password)
+    reset_user_password = blocking(PasswordOperations.reset_user_password)
+    invite_user = blocking(PasswordOperations.invite_user)

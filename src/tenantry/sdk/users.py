@@ -71,7 +71,7 @@ class UserOperations(Operations):
             "phone": phone,
         }
         said = {name: value for name, value in fields.items() if value is not None}
-        action = self._action(CreateUserAction, **said, **_with_attributes(attributes))
+        action = self._action(CreateUserAction, **said, **with_attributes(attributes))
         return (await self._run(action)).data
 
     async def get_user(self, username: str) -> UserData | None:
@@ -204,7 +204,7 @@ class UserOperations(Operations):
         return (await self._run(action)).data
 
 
-def _with_attributes(given: Mapping[str, object]) -> dict[str, object]:
+def with_attributes(given: Mapping[str, object]) -> dict[str, object]:
     """The fields among the further keywords of create_user, and the rest as attributes."""
     reserved = [n for n in given if n in _RESERVED or n.startswith("_") or not n.isidentifier()]
     if reserved:

@@ -63,6 +63,7 @@ class UserImporter:
         require_well_formed(action)
         numbered = enumerate(action.users, action.first_row)
         candidates = [self._judged(row, creator) for row, creator in numbered]
+        await self._judge_passwords(candidates)
         if action.dry_run:
             async with self._database.autocommit() as tx:
                 await self._compare(tx, candidates)
@@ -102,16 +103,21 @@ class UserImporter:
             fault = error.violations[0]
             candidate.refuse(fault.field, fault.code, fault.message)
             return candidate
-        if creator.password is not None:
-            context = creator.username, creator.email, creator.domain_name
-            for fault in self._users.password_violations(creator.password, context):
-                candidate.refuse(fault.field, fault.code, fault.message)
         if creator.password_hash is not None:
             if not self._users.recognises(creator.password_hash):
                 message = "is of no known kind, or too costly to verify"
                 candidate.refuse("password_hash", "unknown_hash", message)
             candidate.columns["password_hash"] = creator.password_hash
         return candidate
+
+    async def _judge_passwords(self, candidates: Sequence[_Candidate]) -> None:
+        """Ask the policies of all tenants that occur, at once."""
+        given = [c for c in candidates if c.outcome == CREATED and c.creator.password is not None]
+        wanted = [(c.creator.password, rules.owner_of(c.creator)) for c in given]
+        found = await self._users.password_violations(wanted)
+        for candidate, faults in zip(given, found, strict=True):
+            for fault in faults:
+                candidate.refuse(fault.field, fault.code, fault.message)
 
     async def _compare(self, tx: Transaction, candidates: Sequence[_Candidate]) -> None:
         """Judge the rows against the actor's rights, each other and what is there."""

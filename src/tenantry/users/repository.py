@@ -18,8 +18,7 @@ from tenantry.errors import (
 from tenantry.kernel.clock import Clock, uuid7
 from tenantry.kernel.page import Page, seal, unseal
 from tenantry.kernel.transaction import ConstraintViolation, Database, Row, Transaction
-from tenantry.passwords.policy import PasswordPolicy, violations
-from tenantry.passwords.ports import PasswordHasher
+from tenantry.passwords.rules import PasswordOwner, PasswordRules
 from tenantry.users import queries
 from tenantry.users.access import Scope
 from tenantry.users.model import (
@@ -55,16 +54,14 @@ class UserRepository:
         database: Database,
         clock: Clock,
         cursor_key: bytes,
-        hasher: PasswordHasher,
-        password_policy: PasswordPolicy,
+        password_rules: PasswordRules,
         month_statistics: MonthStatistics,
         companions: Sequence[Companions],
     ) -> None:
         self._database = database
         self._clock = clock
         self._cursor_key = cursor_key
-        self._hasher = hasher
-        self._password_policy = password_policy
+        self._password_rules = password_rules
         self._month_statistics = month_statistics
         self._companions = companions
 
@@ -175,6 +172,8 @@ class UserRepository:
         self, tx: Transaction, user_id: UUID, columns: dict[str, Any], *, end_sessions: bool
     ) -> None:
         """Change columns and raise the version; UserConflict names what is taken."""
+        if "password_hash" in columns:
+            await self._password_rules.remember(tx, user_id)
         values = {**columns, **derived(columns), **self._times(columns)}
         statement = queries.update_statement(values, end_sessions=end_sessions)
         try:
@@ -215,19 +214,23 @@ class UserRepository:
         for companion in self._companions:
             await companion.follow(tx, before, after, modifier)
 
-    def password_violations(
-        self, password: object, context: tuple[str | None, ...]
-    ) -> list[Violation]:
-        """What is wrong with a password; ``context`` are the username, email and tenant."""
-        return violations(password, self._password_policy, context, "password")
+    async def accepted_hash(self, password: str, owner: PasswordOwner) -> str:
+        """What is stored of a password that is fit; PasswordRejected names what is not."""
+        return await self._password_rules.hashed(password, owner, "password")
+
+    async def password_violations(
+        self, wanted: Sequence[tuple[object, PasswordOwner]]
+    ) -> list[list[Violation]]:
+        """What is wrong with the passwords of people who are being made, in the order given."""
+        return await self._password_rules.violations_of_many(wanted, "password")
 
     async def hash_password(self, password: str) -> str:
-        """What is stored of a password; Overloaded when too many hashes wait already."""
-        return await self._hasher.hash(password)
+        """What is stored of a password that was judged; Overloaded when too many hashes wait."""
+        return await self._password_rules.hash(password)
 
     def recognises(self, password_hash: str) -> bool:
         """Whether a hash made elsewhere can be verified here, at a bearable cost."""
-        return self._hasher.recognises(password_hash)
+        return self._password_rules.recognises(password_hash)
 
     async def month_stats(
         self, tx: Transaction, scope: Scope, samples: SampleStore

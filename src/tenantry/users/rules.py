@@ -12,10 +12,18 @@ from tenantry.errors import (
     Violation,
 )
 from tenantry.kernel.modifier import OptionalState
+from tenantry.passwords.rules import PasswordOwner
 from tenantry.record import require_well_formed
 from tenantry.users import addresses, names
-from tenantry.users.model import UserCreator, UserFilter, UserModifier, UserRole, UserStatus
-from tenantry.users.names import Unfit
+from tenantry.users.model import (
+    UserCreator,
+    UserData,
+    UserFilter,
+    UserModifier,
+    UserRole,
+    UserStatus,
+)
+from tenantry.users.names import Unfit, fold
 
 _DERIVED = (UserStatus.PURGING, UserStatus.LOCKED)
 SETTABLE_STATUS = tuple(s.value for s in UserStatus if s not in _DERIVED)
@@ -148,6 +156,18 @@ NULLABLE = frozenset(
     "email full_name description department phone allowed_client_ip container_uid "
     "container_main_gid container_gids integration_name group_ids main_access_key".split()
 )
+
+
+def owner_of(user: UserData | UserCreator, domain_name: str | None = None) -> PasswordOwner:
+    """Whose password is judged; in another tenant, if the user is about to move there."""
+    tenant = user.domain_name if domain_name is None else domain_name
+    return PasswordOwner(
+        username=user.username,
+        email=user.email,
+        domain_name=tenant,
+        tenant_key=fold(tenant),
+        user_id=user.id if isinstance(user, UserData) else None,
+    )
 
 
 def require_searchable(wanted: UserFilter) -> None:

@@ -7,7 +7,6 @@ from uuid import UUID
 import msgspec
 
 from tenantry.errors import (
-    PasswordRejected,
     StateConflict,
     UserCreationBadRequest,
     UserModificationBadRequest,
@@ -98,23 +97,32 @@ class UserService:
         """Add a user; UserConflict names what is taken, UserCreationBadRequest what is wrong."""
         creator = action.input
         columns = rules.created_columns(creator)
-        password_hash = await self._initial_hash(creator)
-        actor = current_actor()
+        columns["password_hash"] = await self._initial_hash(creator)
         async with self._database.transaction() as tx:
-            scope = Scope.of(actor)
-            domain_name = columns.pop("domain_name")
-            tenant_id = await self._users.find_tenant(tx, domain_name, scope)
-            if tenant_id is None:
-                message = f"there is no tenant {domain_name!r}"
-                raise UserCreationBadRequest.of("domain_name", "unknown", message)
-            access.require_may_create(actor, columns["role"], tenant_id)
-            hashed = {"tenant_id": tenant_id, "password_hash": password_hash}
-            user_id = await self._users.insert(tx, columns | hashed)
-            user = await self._users.get(tx, UserKey("id", str(user_id)), Scope())
-            tx.note(_note(user, {"status": (None, user.status), "role": (None, user.role)}))
-            await self._users.welcome(tx, [(user, creator)])
-            user = await self._users.get(tx, UserKey("id", str(user_id)), Scope())
-        return UserResult(user)
+            return UserResult(await self._add(tx, creator, columns))
+
+    async def add(self, tx: Transaction, creator: UserCreator) -> UserData:
+        """Add a user who is to choose a password, in a transaction that does more than that."""
+        columns = rules.created_columns(creator)
+        if creator.password is not None or creator.password_hash is not None:
+            message = "is chosen by the user, with a one-time token"
+            raise UserCreationBadRequest.of("password", "not_here", message)
+        return await self._add(tx, creator, columns | {"password_hash": None})
+
+    async def _add(self, tx: Transaction, creator: UserCreator, columns: rules.Columns) -> UserData:
+        actor = current_actor()
+        scope = Scope.of(actor)
+        domain_name = columns.pop("domain_name")
+        tenant_id = await self._users.find_tenant(tx, domain_name, scope)
+        if tenant_id is None:
+            message = f"there is no tenant {domain_name!r}"
+            raise UserCreationBadRequest.of("domain_name", "unknown", message)
+        access.require_may_create(actor, columns["role"], tenant_id)
+        user_id = await self._users.insert(tx, columns | {"tenant_id": tenant_id})
+        user = await self._users.get(tx, UserKey("id", str(user_id)), Scope())
+        tx.note(_note(user, {"status": (None, user.status), "role": (None, user.role)}))
+        await self._users.welcome(tx, [(user, creator)])
+        return await self._users.get(tx, UserKey("id", str(user_id)), Scope())
 
     async def get_user(self, action: GetUserAction) -> UserResult:
         """The user; UserNotFound also for one that the actor cannot see."""
@@ -266,21 +274,14 @@ class UserService:
             return creator.password_hash
         if creator.password is None:
             return None
-        context = creator.username, creator.email, creator.domain_name
-        return await self._accepted_hash(creator.password, context)
+        return await self._users.accepted_hash(creator.password, rules.owner_of(creator))
 
     async def _replaced_hash(self, action: ModifyUserAction, password: str, scope: Scope) -> str:
         async with self._database.autocommit() as tx:
             user = await self._users.get(tx, action.key(), scope)
         access.require_may_change(current_actor(), user, {"password": None})
-        context = user.username, user.email, user.domain_name
-        return await self._accepted_hash(password, context)
-
-    async def _accepted_hash(self, password: str, context: tuple[str | None, ...]) -> str:
-        found = list(self._users.password_violations(password, context))
-        if found:
-            raise PasswordRejected(found)
-        return await self._users.hash_password(password)
+        moved = action.modifier.domain_name.optional_value()
+        return await self._users.accepted_hash(password, rules.owner_of(user, moved))
 
     async def _page(
         self, wanted: UserFilter, action: ListUsersAction | SearchUsersAction

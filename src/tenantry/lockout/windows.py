@@ -1,11 +1,11 @@
-"""The SQL of counting requests."""
+"""Counting what somebody asks for, in windows of a fixed length."""
 
 from datetime import datetime, timedelta
 
 from tenantry.kernel.transaction import Statement, Transaction
 
 COUNT = Statement(
-    "resets.count",
+    "windows.count",
     "Count a request within its window, before anything is done about it; how many there were.",
     # What changed_at holds here is the end of the window.
     """
@@ -18,7 +18,7 @@ COUNT = Statement(
 )
 
 
-class RequestCounter:
+class WindowCounter:
     """Counts requests in windows of a fixed length."""
 
     async def count(self, tx: Transaction, subject: str, now: datetime, window: timedelta) -> int:

@@ -1,0 +1,1 @@
+"""Password policies: what each tenant asks of passwords, and who does not comply."""
