@@ -191,7 +191,7 @@ def walks() -> Iterator[str]:
         yield from repeated("abcdefghij"[:n])
         yield from repeated("qwertyuiop"[:n])
         yield from repeated("asdfghjkl"[:n])
-    for character in "abcdefghijklmnopqrstuvwxyz0123456789.-_*!?# ":
+    for character in "abcdefghijklmnopqrstuvwxyz0123456789.-_*!?#":
         yield from (character * n for n in range(SHORTEST, 33))
     for a in "0123456789":
         for b in "0123456789":

@@ -1,7 +1,7 @@
 """The one state that every credential path reads before it lets anybody in."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tenantry.kernel.action import Actor, ActorKind
 from tenantry.users.addresses import allowed
@@ -19,6 +19,13 @@ REFRESH_ONLY = frozenset({"session.refresh", "session.terminate", "logout"})
 def lock_holds(locked_at: datetime | None, expires_at: datetime | None, now: datetime) -> bool:
     """Whether a lock shuts its user out now; one without an expiry does so until it is lifted."""
     return locked_at is not None and (expires_at is None or now < expires_at)
+
+
+def is_too_old(changed_at: datetime | None, max_age_days: int | None, now: datetime) -> bool:
+    """Whether a password must be changed because the tenant lets none be that old."""
+    if changed_at is None or max_age_days is None:
+        return False
+    return now - changed_at >= timedelta(days=max_age_days)
 
 
 @dataclass(frozen=True, repr=False)

@@ -21,9 +21,10 @@ READ = f"""
     select {", ".join(f"u.{name}" for name in _SHOWN)}, u.attributes::text as attributes_text,
         u.username_key, u.password_hash, u.epoch, u.locked_at, u.lock_expires_at,
         t.name as domain_name, t.status as tenant_status,
-        k.access_key as main_access_key
+        k.access_key as main_access_key, p.max_age_days
     from users u join tenants t on t.id = u.tenant_id
     left join access_keys k on k.user_id = u.id and k.is_main
+    left join password_policies p on p.tenant_id = u.tenant_id
 """
 _SEEN = "($2::uuid is null or u.tenant_id = $2) and ($3::uuid is null or u.id = $3)"
 

@@ -33,7 +33,7 @@ from tenantry.users.model import (
 )
 from tenantry.users.names import email_key, fold, login_key, search_text
 from tenantry.users.ports import Companions, SampleStore
-from tenantry.users.principal import Principal, lock_holds
+from tenantry.users.principal import Principal, is_too_old, lock_holds
 from tenantry.users.statistics import MonthStatistics, MonthStatsResult
 
 _CONFLICTS = {"users_username_key": "username", "users_email_key": "email"}
@@ -296,8 +296,10 @@ def derived(columns: dict[str, Any]) -> dict[str, Any]:
 
 
 def user_of(row: Row, now: datetime) -> UserData:
-    """The user in a row of ``queries.READ``; a lock is looked at as of now."""
+    """The user in a row of ``queries.READ``; locks and the password's age are as of now."""
     values = {name: row[name] for name in _PLAIN}
+    if is_too_old(row["password_changed_at"], row["max_age_days"], now):
+        values["need_password_change"] = True
     return UserData(
         **values,
         attributes=msgspec.json.decode(row["attributes_text"]),
