@@ -98,7 +98,13 @@ class AuthService:
             principal = await self._principals.find_principal_by_login(tx, action.username)
         asked = whence(action, principal)
         user_id = principal.user.id if principal else None
-        claim = self._lockout.claim(user_id, login_key(action.username), asked.counted)
+        claim = self._lockout.claim(
+            user_id,
+            login_key(action.username),
+            asked.counted,
+            max_failures=principal.max_failed_attempts if principal else None,
+            minutes=principal.lockout_minutes if principal else None,
+        )
         proof = await self._prover.password(principal, claim, action.password, asked.origin.address)
         if principal is None or proof.reason is not None:
             await self._prover.refuse(principal, proof, action.target(), asked.changes)
@@ -163,7 +169,13 @@ class AuthService:
         async with self._database.autocommit() as tx:
             principal = await self._principal_of(tx, actor)
         user, address = principal.user, current_origin().address
-        claim = self._lockout.claim(user.id, user.username, address)
+        claim = self._lockout.claim(
+            user.id,
+            user.username,
+            address,
+            max_failures=principal.max_failed_attempts,
+            minutes=principal.lockout_minutes,
+        )
         if password is None:
             return principal, await self._prover.admitted(principal, claim, address)
         return principal, await self._prover.password(principal, claim, password, address)

@@ -10,7 +10,7 @@ from tenantry.lockout.throttle import FIRST_DELAY, FREE_TRIES, Claim, LockoutPol
 _COUNTED = """
     on conflict (subject) do update set
         failures = case
-            when a.changed_at <= $8 then 0
+            when a.changed_at <= {expired} then 0
             when a.changed_at <= $9 then a.failures + a.pending
             else a.failures end,
         pending = case when a.changed_at <= $9 then 1 else a.pending + 1 end,
@@ -32,12 +32,12 @@ RESERVE = Statement(
         from set_config('synchronous_commit', 'off', true)
     ), open as materialized (
         select from asked where known or not exists (
-            select from attempts where changed_at > $8
-                and (subject = $2 and failures >= $6 or subject = $3 and failures >= $7))
+            select from attempts where subject = $2 and failures >= $6 and changed_at > $8
+                or subject = $3 and failures >= $7 and changed_at > $12)
     ), pair as (
         insert into attempts as a (subject, failures, pending, changed_at)
         select $1::text, 0, 1, $4::timestamptz from open
-        {_COUNTED}
+        {_COUNTED.format(expired="$8")}
         where a.changed_at <= $8 or a.failures + a.pending < $5 and (
             a.failures < $10
             or (a.pending = 0 or a.changed_at <= $9) and a.changed_at + {_DELAY} <= $4)
@@ -45,14 +45,14 @@ RESERVE = Statement(
     ), account as (
         insert into attempts as a (subject, failures, pending, changed_at)
         select $2::text, 0, 1, $4 from pair
-        {_COUNTED}
+        {_COUNTED.format(expired="$8")}
         where a.changed_at <= $8 or a.failures + a.pending < $6 or (select known from asked)
         returning 1
     ), source as (
         insert into attempts as a (subject, failures, pending, changed_at)
         select $3::text, 0, 1, $4 from account where $3 is not null
-        {_COUNTED}
-        where a.changed_at <= $8 or a.failures + a.pending < $7 or (select known from asked)
+        {_COUNTED.format(expired="$12::timestamptz")}
+        where a.changed_at <= $12 or a.failures + a.pending < $7 or (select known from asked)
         returning 1
     )
     select (select count(*) from pair) + (select count(*) from account)
@@ -113,7 +113,9 @@ SWEEP = Statement(
     """
     delete from attempts where subject in (
         select subject from attempts
-        where changed_at <= $1 and (known_until is null or known_until <= $2)
+        where changed_at <= $1::timestamptz - make_interval(
+                mins => (select coalesce(max(lockout_minutes), 0) from password_policies))
+            and (known_until is null or known_until <= $2)
         limit $3 for update skip locked)
     """,
 )
@@ -133,13 +135,14 @@ class AttemptRepository:
             claim.account,
             claim.source,
             now,
-            policy.max_failures,
-            policy.max_account_failures,
+            claim.policy.max_failures,
+            claim.policy.max_account_failures,
             policy.max_source_failures,
-            now - policy.duration,
+            now - claim.policy.duration,
             now - policy.abandoned_after,
             policy.free_tries,
             policy.longest_delay.total_seconds(),
+            now - policy.duration,
         )
         return taken
 

@@ -42,9 +42,21 @@ class LockoutService:
         self._clock = clock
         self._waiting: Counter[str] = Counter()
 
-    def claim(self, user_id: UUID | None, login_name: str, address: str | None) -> Claim:
-        """What an attempt at this user, or at a name that nobody has, is counted under."""
-        return Claim.of(user_id, login_name, address, self._clock.now(), self._policy)
+    def claim(
+        self,
+        user_id: UUID | None,
+        login_name: str,
+        address: str | None,
+        *,
+        max_failures: int | None = None,
+        minutes: int | None = None,
+    ) -> Claim:
+        """What an attempt at this user, or at a name that nobody has, is counted under.
+
+        ``max_failures`` and ``minutes`` are what the user's tenant has set.
+        """
+        own = self._policy.of_tenant(max_failures, minutes)
+        return Claim.of(user_id, login_name, address, self._clock.now(), self._policy, own)
 
     async def admit(self, claim: Claim) -> Admission:
         """Reserve an attempt, waiting shortly where that can help. Must be settled if granted."""
@@ -58,7 +70,7 @@ class LockoutService:
                 if taken:
                     await self._attempts.withdraw(tx, claim.subjects[:taken])
                 standings = await self._attempts.standings(tx, claim.subjects)
-            pause = self._policy.pause(claim, standings, now)
+            pause = claim.policy.pause(claim, standings, now)
             if pause is None or now + pause > deadline or not self._has_room(claim.pair):
                 return Admission.REFUSED
             await self._wait(claim.pair, pause.total_seconds())

@@ -8,7 +8,7 @@ out, however much they try.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from ipaddress import ip_network
@@ -39,6 +39,16 @@ class LockoutPolicy:
     abandoned_after: timedelta = timedelta(seconds=30)
     """When an attempt that was never settled, as after a crash, counts as a failure."""
     known_for: timedelta = timedelta(days=90)
+
+    def of_tenant(self, max_failures: int | None, minutes: int | None) -> "LockoutPolicy":
+        """This policy with what a tenant has set."""
+        failures = self.max_failures if max_failures is None else max_failures
+        return replace(
+            self,
+            max_failures=failures,
+            max_account_failures=max(failures, self.max_account_failures),
+            duration=self.duration if minutes is None else timedelta(minutes=minutes),
+        )
 
     @property
     def patience(self) -> timedelta:
@@ -109,6 +119,8 @@ class Claim:
     account: str
     pair: str
     source: str | None
+    policy: LockoutPolicy = LockoutPolicy()
+    """What the account's tenant asks for; the network's own count keeps to the platform's."""
 
     @property
     def subjects(self) -> list[str]:
@@ -123,6 +135,7 @@ class Claim:
         address: str | None,
         now: datetime,
         policy: LockoutPolicy,
+        own: LockoutPolicy | None = None,
     ) -> "Claim":
         """For the user under any name, or for a name that nobody has, from where it came.
 
@@ -132,7 +145,7 @@ class Claim:
         account = f"user:{user_id}" if user_id is not None else f"name:{_digest(login_name)}"
         window = int(now.timestamp() // policy.duration.total_seconds())
         source = f"from:{network}#{window}" if network else None
-        return cls(account, f"{account}@{network or '-'}", source)
+        return cls(account, f"{account}@{network or '-'}", source, own or policy)
 
 
 def network_of(address: str | None) -> str | None:

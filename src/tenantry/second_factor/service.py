@@ -194,7 +194,13 @@ class SecondFactorService:
         The work answers None where a code does not fit; it must not have changed anything then.
         """
         user, address = principal.user, current_origin().address
-        claim = self._lockout.claim(user.id, user.username, address)
+        claim = self._lockout.claim(
+            user.id,
+            user.username,
+            address,
+            max_failures=principal.max_failed_attempts,
+            minutes=principal.lockout_minutes,
+        )
         if await self._lockout.admit(claim) is Admission.REFUSED:
             await self._refuse(principal, None, "throttled")
             raise PermissionError("Too many failures; try again later.", reason="throttled")

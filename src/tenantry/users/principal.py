@@ -39,6 +39,9 @@ class Principal:
     password_hash: str | None
     epoch: int
     tenant_status: str
+    max_failed_attempts: int | None = None
+    lockout_minutes: int | None = None
+    """What the tenant has set; None is the platform's."""
 
     def standing(self) -> str | None:
         """Why nobody gets in as this user from anywhere, or None."""

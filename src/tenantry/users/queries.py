@@ -21,7 +21,7 @@ READ = f"""
     select {", ".join(f"u.{name}" for name in _SHOWN)}, u.attributes::text as attributes_text,
         u.username_key, u.password_hash, u.epoch, u.locked_at, u.lock_expires_at,
         t.name as domain_name, t.status as tenant_status,
-        k.access_key as main_access_key, p.max_age_days
+        k.access_key as main_access_key, p.max_age_days, p.max_failed_attempts, p.lockout_minutes
     from users u join tenants t on t.id = u.tenant_id
     left join access_keys k on k.user_id = u.id and k.is_main
     left join password_policies p on p.tenant_id = u.tenant_id

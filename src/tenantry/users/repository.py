@@ -276,7 +276,14 @@ class UserRepository:
 
     def _principal(self, row: Row) -> Principal:
         user = self._user_of(row)
-        return Principal(user, row["password_hash"], row["epoch"], row["tenant_status"])
+        return Principal(
+            user,
+            row["password_hash"],
+            row["epoch"],
+            row["tenant_status"],
+            row["max_failed_attempts"],
+            row["lockout_minutes"],
+        )
 
 
 def derived(columns: dict[str, Any]) -> dict[str, Any]:
