@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from prometheus_client import CollectorRegistry
 
@@ -21,7 +22,7 @@ from tenantry.adapters.cipher import Cipher, ensure_keys, read_keys
 from tenantry.adapters.log import LogMonitor
 from tenantry.adapters.mail_folder import FolderMailer
 from tenantry.adapters.mail_report import MailReporter, ReportPost
-from tenantry.adapters.postgres.database import APPLICATION, PostgresDatabase, open_pool
+from tenantry.adapters.postgres.database import APPLICATION, PostgresDatabase, open_fence, open_pool
 from tenantry.adapters.postgres.embedded import EmbeddedPostgres
 from tenantry.adapters.postgres.migrate import migrate as migrate_database
 from tenantry.adapters.prometheus import MetricsMonitor
@@ -44,7 +45,7 @@ from tenantry.errors import ConnectionError
 from tenantry.groups.processors import GroupProcessors
 from tenantry.jobs.processors import JobProcessors
 from tenantry.jobs.worker import Worker
-from tenantry.kernel.action import Action
+from tenantry.kernel.action import Action, Audience, current_actor, current_run
 from tenantry.kernel.clock import Clock, SystemClock
 from tenantry.kernel.monitor import ActionMonitor
 from tenantry.kernel.processor import Runner
@@ -59,7 +60,8 @@ from tenantry.second_factor.processors import SecondFactorProcessors
 from tenantry.sessions.processors import SessionProcessors
 from tenantry.settings import Settings
 from tenantry.storage.processors import VfolderProcessors
-from tenantry.users.access import BuiltInRoleGuard
+from tenantry.tenants.processors import TenantProcessors
+from tenantry.users.access import BuiltInRoleGuard, bound_tenant
 from tenantry.users.processors import UserProcessors
 
 logger = logging.getLogger(__name__)
@@ -117,24 +119,23 @@ class App:
         self.access_key_identifier = services.access_key_identifier(
             frozenset(b.action.tag for b in self.wire.bindings if b.action.reads)
         )
-        self._runner = run = Runner(
-            self.action_monitors, StepUpGuard(BuiltInRoleGuard()), self.clock
-        )
+        guard = StepUpGuard(BuiltInRoleGuard())
+        self._runner = run = Runner(self.action_monitors, guard, self.clock)
         self.users = UserProcessors(user_service=services.users, run=run)
         self.auth = AuthProcessors(auth_service=services.auth, run=run)
-        self.sessions = SessionProcessors(
-            session_administration=services.logins.session_administration, run=run
-        )
-        self.locks = LockProcessors(lock_service=services.logins.locks, run=run)
+        logins, passwords = services.logins, services.passwords
+        administration = logins.session_administration
+        self.sessions = SessionProcessors(session_administration=administration, run=run)
+        self.locks = LockProcessors(lock_service=logins.locks, run=run)
+        self.tenants = _tenants(services, run)
         self.groups = GroupProcessors(group_service=services.groups, run=run)
         self.second_factor = SecondFactorProcessors(
             second_factor_service=services.second_factor, run=run
         )
         self.access_keys = AccessKeyProcessors(access_key_service=services.access_keys, run=run)
-        self.resets = ResetProcessors(reset_service=services.passwords.resets, run=run)
-        self.password_policies = PasswordPolicyProcessors(
-            password_policy_service=services.passwords.policies, run=run
-        )
+        self.resets = ResetProcessors(reset_service=passwords.resets, run=run)
+        policies = passwords.policies
+        self.password_policies = PasswordPolicyProcessors(password_policy_service=policies, run=run)
         self.resources = ResourceProcessors(resource_service=services.resources, run=run)
         self.vfolders = VfolderProcessors(storage_service=services.storage, run=run)
         self.compute = ComputeProcessors(compute_service=services.compute, run=run)
@@ -150,6 +151,7 @@ class App:
             *reports,
             _keep_partitions(self.database, self.clock),
             self.user_service.purger.worker.run_forever(),
+            services.tenant_deletion.worker.run_forever(),
             services.storage.run_forever(),
             services.compute_upkeep.run_forever(),
             services.usage_collector.run_forever(),
@@ -197,6 +199,15 @@ class App:
         write_connection(self.settings.data_dir, params)
 
 
+def _tenants(services: Assembly, run: Runner) -> TenantProcessors:
+    return TenantProcessors(
+        tenant_service=services.tenants,
+        membership=services.tenant_membership,
+        deletion=services.tenant_deletion,
+        run=run,
+    )
+
+
 @asynccontextmanager
 async def open_app(
     settings: Settings | None = None,
@@ -221,8 +232,10 @@ async def open_app(
         stack.push_async_callback(_close, pool)
         cipher = _cipher(settings)
         keys = PersonKeys(cipher=cipher, make_box=lambda key: Cipher([key]))
+        fence = await open_fence(dsn, settings, _fenced_tenant)
+        stack.push_async_callback(_close, fence.pool)
         recorder = AuditRecorder(AuditRepository(), keys, clock)
-        database = PostgresDatabase(pool, recorder, settings.database_acquire_timeout)
+        database = PostgresDatabase(pool, recorder, settings.database_acquire_timeout, fence)
         foundation = await _foundation(
             stack,
             settings,
@@ -283,6 +296,17 @@ def mailer_of(settings: Settings) -> Mailer:
         authorities=settings.smtp_ca_file,
         timeout=settings.smtp_timeout,
     )
+
+
+def _fenced_tenant() -> UUID | None:
+    """The tenant that what runs now is bound to: that of its actor.
+
+    An action that is open to everybody, such as a login, is asked by nobody in particular.
+    """
+    run = current_run()
+    if run is not None and run.action.audience is Audience.EVERYONE:
+        return None
+    return bound_tenant(current_actor())
 
 
 def _cipher(settings: Settings) -> Cipher:

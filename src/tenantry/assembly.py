@@ -43,6 +43,11 @@ from tenantry.storage.purge import VfolderPurge
 from tenantry.storage.quota import Quotas
 from tenantry.storage.repository import FolderRepository
 from tenantry.storage.service import StorageService
+from tenantry.tenants.companion import TenantCompanion
+from tenantry.tenants.deletion import TenantDeletion
+from tenantry.tenants.membership import TenantMembership
+from tenantry.tenants.repository import TenantRepository
+from tenantry.tenants.service import TenantService
 from tenantry.usage.collector import UsageCollector
 from tenantry.usage.ports import ValkeyStatClient
 from tenantry.usage.purge import UsagePurge
@@ -80,6 +85,7 @@ class Assembly:
         self._keys = AccessKeyRepository()
         self._factors = SecondFactorRepository()
         self._groups = GroupRepository()
+        self._tenants = TenantRepository()
         self._folders = FolderRepository()
         self._compute = ComputeRepository()
         self._usage = UsageRepository()
@@ -162,6 +168,40 @@ class Assembly:
         return AdminUserRepository(
             steps=steps,
             companions=self._companions,
+            job_service=self.jobs,
+            clock=self._on.clock,
+        )
+
+    @cached_property
+    def tenants(self) -> TenantService:
+        """Tenants."""
+        return TenantService(
+            database=self._on.database,
+            tenant_repository=self._tenants,
+            clock=self._on.clock,
+            cursor_key=self._on.cursor_key,
+        )
+
+    @cached_property
+    def tenant_membership(self) -> TenantMembership:
+        """Who is in which tenant."""
+        return TenantMembership(
+            database=self._on.database,
+            tenant_repository=self._tenants,
+            user_repository=self.user_repository,
+            users=self.users,
+            tokens=self.passwords.tokens,
+            clock=self._on.clock,
+        )
+
+    @cached_property
+    def tenant_deletion(self) -> TenantDeletion:
+        """Removes tenants."""
+        return TenantDeletion(
+            database=self._on.database,
+            tenant_repository=self._tenants,
+            purges=self.users.purger,
+            workloads=self.compute,
             job_service=self.jobs,
             clock=self._on.clock,
         )
@@ -292,6 +332,7 @@ class Assembly:
     @cached_property
     def _companions(self) -> list[Companions]:
         return [
+            TenantCompanion(tenant_repository=self._tenants),
             GroupCompanion(group_repository=self._groups, clock=self._on.clock),
             AccessKeyCompanion(
                 access_key_repository=self._keys, keyring=self.keyring, clock=self._on.clock

@@ -33,8 +33,9 @@ ADD_TENANT = Statement(
     "bootstrap.add_tenant",
     "Make the tenant that users are in by default.",
     """
-    insert into tenants (id, name, name_key, description, status, created_at)
-    values ($1, 'default', 'default', 'The first tenant', 'active', $2)
+    insert into tenants (id, name, name_key, description, search_text, status, created_at)
+    values ($1, 'default', 'default', 'The first tenant', E'default\nthe first tenant', 'active',
+            $2)
     on conflict (name_key) do nothing
     """,
 )

@@ -10,12 +10,12 @@
     │   │   AccessKeyNotFound · ComputeSessionNotFound · AgentNotFound · VfolderNotFound
     │   │   JobNotFound
     │   ├── UserConflict              ``field`` names what is taken
-    │   ├── GroupConflict · PolicyConflict · VfolderConflict   likewise
+    │   ├── GroupConflict · PolicyConflict · VfolderConflict · TenantConflict   likewise
     │   ├── VersionConflict           somebody else changed it first
     │   ├── InvalidToken              a one-time token that is not, or no longer, good
     │   └── StateConflict             the state forbids it now
-    │       ├── LastAdministrator · PolicyInUse
-    │       └── UserPurgeFailure
+    │       ├── LastAdministrator · PolicyInUse · TenantLimitReached
+    │       └── UserPurgeFailure · TenantDeletionFailure
     ├── AuthenticationError           the caller's own login failed, or no verdict was possible
     │   ├── InvalidCredentials · NotAuthenticated
     │   ├── Overloaded
@@ -183,6 +183,12 @@ class VfolderConflict(AccountError):
     code = "vfolder_conflict"
 
 
+class TenantConflict(AccountError):
+    """Another tenant has this name already."""
+
+    code = "tenant_conflict"
+
+
 class VersionConflict(AccountError):
     """It was changed by somebody else in the meantime; read it again and repeat the change."""
 
@@ -211,6 +217,18 @@ class PolicyInUse(StateConflict):
     """The policy is in use; give its users another one first."""
 
     code = "policy_in_use"
+
+
+class TenantLimitReached(StateConflict):
+    """The tenant has as many of these as it may have."""
+
+    code = "tenant_limit_reached"
+
+
+class TenantDeletionFailure(StateConflict):
+    """The tenant cannot be deleted now."""
+
+    code = "tenant_deletion_failure"
 
 
 class UserPurgeFailure(StateConflict):

@@ -13,6 +13,7 @@ from tenantry.resources.routes import ROUTES as RESOURCES
 from tenantry.second_factor.routes import ROUTES as SECOND_FACTOR
 from tenantry.sessions.routes import ROUTES as SESSIONS
 from tenantry.storage.routes import ROUTES as STORAGE
+from tenantry.tenants.routes import ROUTES as TENANTS
 from tenantry.users.routes import ROUTES as USERS
 from tenantry.wire import Wire
 
@@ -22,6 +23,7 @@ ROUTES = (
     *SESSIONS,
     *USERS,
     *LOCKOUT,
+    *TENANTS,
     *GROUPS,
     *ACCESS_KEYS,
     *SECOND_FACTOR,

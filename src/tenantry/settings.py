@@ -156,10 +156,10 @@ class Settings:
         shown="`http://HOST:PORT`",
     )
     database_pool_min: int = setting(
-        2, whole(0, 1000), "Connections to PostgreSQL that are kept open."
+        2, whole(0, 1000), "Connections to PostgreSQL that are kept open, for each of two roles."
     )
     database_pool_max: int = setting(
-        10, whole(1, 1000), "Connections to PostgreSQL at most, for each process."
+        10, whole(1, 1000), "Connections to PostgreSQL at most, for each process and role."
     )
     database_acquire_timeout: float = setting(
         1.0, seconds(0.01, 600), "Seconds a request waits for a free connection."

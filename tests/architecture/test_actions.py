@@ -34,6 +34,9 @@ WRITTEN_BY_HAND = {
     "user.purge": "user purge",
     "user.preview_purge": "user purge",
     "vfolder.purge": "vfolder purge",
+    "tenant.delete": "tenant delete",
+    "tenant.preview_delete": "tenant delete",
+    "tenant.isolate": "tenant isolate",
 }
 
 

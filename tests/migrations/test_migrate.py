@@ -100,6 +100,19 @@ async def test_migrating_again_changes_nothing(fresh: Fresh) -> None:
     assert await fresh.schema() == before
 
 
+async def test_the_application_can_make_nothing_in_the_database(
+    fresh: Fresh, postgres: EmbeddedPostgres
+) -> None:
+    await migrate(fresh.dsn)
+    for role in ("tenantry_app", "tenantry_member"):
+        connection = await asyncpg.connect(postgres.dsn("tenantry_app", fresh.name))
+        await connection.execute(f"set role {role}")
+        for what in ("temporary table mine (id int)", "table mine (id int)", "schema mine"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(f"create {what}")
+        await connection.close()
+
+
 async def test_each_step_can_be_the_last_one_of_an_older_release(fresh: Fresh) -> None:
     """A database that stopped at any step is brought to the same schema."""
     revisions = sorted(path.name[:4] for path in (SCRIPTS / "versions").glob("[0-9]*.py"))

@@ -71,12 +71,8 @@ LOCK_AGENTS = Statement(
 ROOMIEST_AGENT = Statement(
     "compute.roomiest_agent",
     "The agent alive with the most free memory out of those that have room for the session.",
-    f"""
-    select a.name from agents a
-    left join lateral (
-        select sum(s.cpu) as cpu, sum(s.memory) as memory, sum(s.gpu) as gpu
-        from compute_sessions s where s.agent = a.name and s.status in {LIVE}
-    ) taken on true
+    """
+    select a.name from agents a left join agent_loads() taken on taken.agent = a.name
     where a.status = 'alive' and a.cpu - coalesce(taken.cpu, 0) >= $1
         and a.memory - coalesce(taken.memory, 0) >= $2 and a.gpu - coalesce(taken.gpu, 0) >= $3
     order by a.memory - coalesce(taken.memory, 0) desc, a.name limit 1

@@ -8,6 +8,7 @@ from uuid import UUID
 from tenantry.errors import TenantryError
 from tenantry.jobs.model import MAX_ATTEMPTS, Job, pause_after
 from tenantry.jobs.repository import JobRepository
+from tenantry.kernel.action import SYSTEM, acting_as
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Database, Transaction
 
@@ -90,7 +91,9 @@ class Worker:
     async def _attempt(self, job: Job) -> None:
         progress = Progress(job, self._database, self._jobs, self._clock)
         try:
-            receipt = await self._handlers[job.kind](progress)
+            # Whoever has it done now: a job is the house's own work, and may look everywhere.
+            with acting_as(SYSTEM):
+                receipt = await self._handlers[job.kind](progress)
         except asyncio.CancelledError:
             async with self._database.autocommit() as tx:
                 await self._jobs.release(tx, job.id)

@@ -1,1 +1,1 @@
-"""Tenants: the wall between customers."""
+"""Tenants: the wall between customers, who is behind it, and which databases are."""

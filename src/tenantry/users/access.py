@@ -67,6 +67,16 @@ class Scope:
         return cls(tenant_id=actor.tenant_id, user_id=actor.id)
 
 
+def bound_tenant(actor: Actor) -> UUID | None:
+    """The tenant that an actor never looks beyond; None for who may, or has yet to say who it is.
+
+    For a user of no tenant this is one that there is not.
+    """
+    if actor.kind is not ActorKind.USER or _is_platform(actor):
+        return None
+    return actor.tenant_id or UUID(int=0)
+
+
 def require_may_create(actor: Actor, role: str, tenant_id: UUID) -> None:
     """PermissionError unless the actor may make a user of this role in this tenant."""
     if _is_platform(actor):

@@ -66,6 +66,25 @@ def username(text: str) -> str:
     return name
 
 
+def label(text: str, maximum_bytes: int) -> str:
+    """The name of a group or tenant as it is stored; Unfit when it cannot be one."""
+    cap(text, 4 * maximum_bytes)
+    name = unicodedata.normalize("NFKC", text)
+    if not name.strip():
+        raise Unfit("empty", "must not be empty")
+    if name != name.strip():
+        raise Unfit("invalid_character", "must not begin or end with a space")
+    cap(name, maximum_bytes)
+    for character in name:
+        if unicodedata.category(character)[0] == "C" or character in "\u2028\u2029":
+            raise Unfit(
+                "invalid_character", f"holds an invisible character, U+{ord(character):04X}"
+            )
+    if is_uuid(name):
+        raise Unfit("reserved", "must not look like an id")
+    return name
+
+
 def require_plain(name: str, separators: str) -> None:
     """Refuse a name that cannot be seen as it is, or that holds spaces, quotes or separators."""
     for character in name:

@@ -11,11 +11,12 @@ import msgspec
 from tenantry.errors import (
     InvalidInput,
     UserModificationBadRequest,
+    UserNotFound,
     UserPurgeFailure,
     Violation,
 )
 from tenantry.jobs.failpoints import failpoint
-from tenantry.jobs.model import JobState
+from tenantry.jobs.model import Job, JobState
 from tenantry.jobs.worker import Progress, Receipt
 from tenantry.kernel.action import (
     Actor,
@@ -100,6 +101,33 @@ class UserPurger:
         under_way = _receipt(user.id, user.username, plan)
         return PurgeResult(msgspec.structs.replace(under_way, job_id=job_id))
 
+    async def finish(self, user_id: UUID) -> None:
+        """Purge a user whose tenant goes, with all that is shared, whoever that leaves behind.
+
+        UserPurgeFailure where it is not done yet; done already is fine.
+        """
+        async with self._database.transaction() as tx:
+            try:
+                user = await self._users.lock(tx, UserKey("id", str(user_id)), Scope())
+            except UserNotFound:
+                return
+            order = PurgeOrder(
+                user_id=user_id,
+                tenant_id=user.tenant_id,
+                receiver_id=None,
+                purge_shared_vfolders=True,
+                delegate_endpoint_ownership=False,
+            )
+            payload = {"order": msgspec.to_builtins(order), "plan": {}}
+            job_id = await self._admin.begin(tx, order, payload)
+            changes = {"status": (user.status.value, "purging")}
+            tx.note(Note(user.username, user.id, user.tenant_id, changes))
+        await self._admin.work_on(job_id, self.perform, None)
+        async with self._database.autocommit() as tx:
+            job = await self._admin.job(tx, job_id)
+        if job is None or job.state is not JobState.DONE:
+            raise _unfinished(job_id, job)
+
     async def perform(self, progress: Progress) -> Receipt:
         """Do, or go on with, a purge."""
         order = msgspec.convert(progress.job.payload["order"], PurgeOrder)
@@ -166,6 +194,12 @@ class UserPurger:
             return named
         message = "does not agree with the rest of the context"
         raise UserModificationBadRequest.of(f"user_info_ctx.{field}", "disagrees", message)
+
+
+def _unfinished(job_id: UUID, job: Job | None) -> UserPurgeFailure:
+    said = job.error if job is not None and job.error else "another worker is at it"
+    message = f"The purge has begun but is not done: {said}. Job {job_id} tries it again."
+    return UserPurgeFailure(message, job_id=str(job_id))
 
 
 def _require_sound(context: UserInfoContext) -> None:

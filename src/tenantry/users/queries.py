@@ -96,10 +96,7 @@ FRESH_PLANS = Statement(
 TAKEN = Statement(
     "users.taken",
     "Which of these names and addresses are taken, and by whom.",
-    """
-    select username_key, email_key, tenant_id from users
-    where username_key = any($1::text[]) or email_key = any($2::text[])
-    """,
+    "select username_key, email_key, tenant_id from names_taken($1::text[], $2::text[])",
 )
 LOCK_INSTALLATION = Statement(
     "users.lock_installation",

@@ -149,29 +149,36 @@ class UserService:
         """Change a user; what would end the last administrator is refused with a conflict."""
         key = action.key()
         columns = rules.changed_columns(action.modifier)
-        actor = current_actor()
-        scope = Scope.of(actor)
         password = action.modifier.password
         if not password.is_nop():
+            scope = Scope.of(current_actor())
             columns["password_hash"] = await self._replaced_hash(action, password.value(), scope)
         async with self._database.transaction() as tx:
-            user = await self._users.lock(tx, key, scope)
-            if action.version is not None and action.version != user.version:
-                raise VersionConflict(field="version", version=user.version)
-            if "domain_name" in columns:
-                columns["tenant_id"] = await self._new_tenant(tx, columns["domain_name"], scope)
-            changes = _differing(user, columns)
-            elsewhere = action.modifier.changes().keys() & rules.COMPANIONS_FIELDS
-            access.require_may_change(actor, user, _asked(changes) | dict.fromkeys(elsewhere))
-            self._require_possible(user, changes, force=action.force)
-            tx.note(_note_of_changes(user, changes))
-            if changes:
-                await self._change(tx, user, changes)
+            return UserResult(await self.modify_in(tx, key, action, columns))
+
+    async def modify_in(
+        self, tx: Transaction, key: UserKey, action: ModifyUserAction, columns: rules.Columns
+    ) -> UserData:
+        """Change a user as part of the transaction; ``columns`` are the modifier's, checked."""
+        actor = current_actor()
+        scope = Scope.of(actor)
+        user = await self._users.lock(tx, key, scope)
+        if action.version is not None and action.version != user.version:
+            raise VersionConflict(field="version", version=user.version)
+        if "domain_name" in columns:
+            columns["tenant_id"] = await self._new_tenant(tx, columns["domain_name"], scope)
+        changes = _differing(user, columns)
+        elsewhere = action.modifier.changes().keys() & rules.COMPANIONS_FIELDS
+        access.require_may_change(actor, user, _asked(changes) | dict.fromkeys(elsewhere))
+        self._require_possible(user, changes, force=action.force)
+        tx.note(_note_of_changes(user, changes))
+        if changes:
+            await self._change(tx, user, changes)
+        changed = await self._users.get(tx, UserKey("id", str(user.id)), Scope())
+        await self._users.follow(tx, user, changed, action.modifier)
+        if elsewhere:
             changed = await self._users.get(tx, UserKey("id", str(user.id)), Scope())
-            await self._users.follow(tx, user, changed, action.modifier)
-            if elsewhere:
-                changed = await self._users.get(tx, UserKey("id", str(user.id)), Scope())
-        return UserResult(changed)
+        return changed
 
     async def delete_user(self, action: DeleteUserAction) -> UserResult:
         """Delete softly; deleting a deleted user changes nothing."""

@@ -1,13 +1,15 @@
 """The pool, and what is done in its connections."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Protocol
+from uuid import UUID
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
+from tenantry.adapters.postgres.fence import MEMBER, Fence, FencedStatements, FencedTransaction
 from tenantry.adapters.postgres.pool import ConnectionPool
 from tenantry.adapters.postgres.transaction import GIVEN_UP, PostgresTransaction
 from tenantry.errors import ConfigurationError, ConnectionError, TransactionConflict
@@ -29,18 +31,33 @@ class Recorder(Protocol):
 
 async def open_pool(dsn: str, settings: Settings) -> ConnectionPool:
     """A pool with deadlines on the server's side too. Refuses to run without durable commits."""
-    pool = ConnectionPool(partial(_connect, dsn, settings), settings.database_pool_max)
-    await pool.fill(max(1, settings.database_pool_min))
-    connection = await pool.acquire(patience=None)
-    early = await connection.fetchval("show synchronous_commit") == "off"
-    pool.give_back(connection)
-    if early:
+    pool = await _filled(dsn, settings, APPLICATION if _shares_login(settings) else None)
+    if await _asked(pool, "show synchronous_commit") == "off":
         await pool.close()
         raise ConfigurationError("The database acknowledges commits before they are on disk.")
     return pool
 
 
-async def _connect(dsn: str, settings: Settings) -> asyncpg.Connection:
+async def open_fence(dsn: str, settings: Settings, tenant: Callable[[], UUID | None]) -> Fence:
+    """Connections for what is done for the tenant that the function names."""
+    pool = await _filled(dsn, settings, MEMBER)
+    return Fence(pool, await _asked(pool, "select current_user") == MEMBER, tenant)
+
+
+async def _filled(dsn: str, settings: Settings, role: str | None) -> ConnectionPool:
+    pool = ConnectionPool(partial(_connect, dsn, settings, role), settings.database_pool_max)
+    await pool.fill(max(1, settings.database_pool_min))
+    return pool
+
+
+async def _asked(pool: ConnectionPool, sql: str) -> object:
+    connection = await pool.acquire(patience=None)
+    answer: object = await connection.fetchval(sql)
+    pool.give_back(connection)
+    return answer
+
+
+async def _connect(dsn: str, settings: Settings, role: str | None) -> asyncpg.Connection:
     milliseconds = {
         "statement_timeout": settings.statement_timeout,
         "lock_timeout": settings.lock_timeout,
@@ -57,7 +74,7 @@ async def _connect(dsn: str, settings: Settings) -> asyncpg.Connection:
                 "application_name": "tenantry",
                 "timezone": "UTC",
                 **{name: str(int(seconds * 1000)) for name, seconds in milliseconds.items()},
-                **({"role": APPLICATION} if _shares_login(settings) else {}),
+                **({"role": role} if role is not None else {}),
             },
         )
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
@@ -70,19 +87,33 @@ def _shares_login(settings: Settings) -> bool:
 
 
 class PostgresDatabase:
-    """Gives out transactions from the pool, and has each write its audit entry."""
+    """Gives out transactions from the pool, and has each write its audit entry.
 
-    def __init__(self, pool: ConnectionPool, recorder: Recorder, acquire_timeout: float) -> None:
+    With a fence, what is done for one tenant goes to the fence's connections.
+    """
+
+    def __init__(
+        self,
+        pool: ConnectionPool,
+        recorder: Recorder,
+        acquire_timeout: float,
+        fence: Fence | None = None,
+    ) -> None:
         self._pool = pool
         self.recorder = recorder
+        self._fence = fence
         self._acquire_timeout = acquire_timeout
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresTransaction]:
         run = current_run()
-        async with self._connection() as connection:
+        fence = self._fence
+        async with self._connection() as (connection, tenant_id):
             record = None if run is None else partial(self._record, run)
-            tx = PostgresTransaction(connection, connection.transaction(), record)
+            if fence is None or tenant_id is None:
+                tx = PostgresTransaction(connection, connection.transaction(), record)
+            else:
+                tx = FencedTransaction(connection, fence.block(connection, tenant_id), record)
             try:
                 yield tx
                 notes = tx.notes
@@ -106,8 +137,11 @@ class PostgresDatabase:
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncIterator[PostgresTransaction]:
-        async with self._connection() as connection:
-            tx = PostgresTransaction(connection)
+        async with self._connection() as (connection, tenant_id):
+            if self._fence is None or tenant_id is None:
+                tx = PostgresTransaction(connection)
+            else:
+                tx = FencedStatements(connection, tenant_id, self._fence)
             yield tx
             await tx.commit()
         for effect in tx.effects:
@@ -122,24 +156,29 @@ class PostgresDatabase:
             return False
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
-        connection = await self._pool.acquire(patience=self._acquire_timeout)
+    async def _connection(self) -> AsyncIterator[tuple[asyncpg.Connection, UUID | None]]:
+        """A connection, and the tenant whose rows alone are there on it (None: all)."""
+        pool, tenant_id = self._pool, None
+        if self._fence is not None and (tenant_id := self._fence.tenant()) is not None:
+            pool = self._fence.pool
+        connection = await pool.acquire(patience=self._acquire_timeout)
         try:
-            yield connection
+            yield connection, tenant_id
         except Exception as error:
-            self._end(connection, error)
+            _end(pool, connection, error)
             raise
         except BaseException:
             # A statement may be under way still, and what it answers belongs to nobody.
-            self._pool.discard(connection)
+            pool.discard(connection)
             raise
         else:
-            self._pool.give_back(connection)
+            pool.give_back(connection)
 
-    def _end(self, connection: asyncpg.Connection, error: Exception) -> None:
-        """Keep the connection unless the error is its own."""
-        lost = isinstance(error, ConnectionError) and not isinstance(error, TransactionConflict)
-        if lost and not isinstance(error.__cause__, GIVEN_UP):
-            self._pool.discard(connection)
-        else:
-            self._pool.give_back(connection)
+
+def _end(pool: ConnectionPool, connection: asyncpg.Connection, error: Exception) -> None:
+    """Keep the connection unless the error is its own."""
+    lost = isinstance(error, ConnectionError) and not isinstance(error, TransactionConflict)
+    if lost and not isinstance(error.__cause__, GIVEN_UP):
+        pool.discard(connection)
+    else:
+        pool.give_back(connection)

@@ -44,6 +44,7 @@ async def migrate(dsn: str) -> str:
             raise ConfigurationError(message)
         if present != needed:
             await _run_alembic(dsn)
+            await connection.execute("call public.raise_walls()")
         return needed
     finally:
         await connection.close(timeout=5)

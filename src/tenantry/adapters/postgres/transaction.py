@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import asyncpg
 
@@ -53,6 +53,16 @@ def translated() -> Iterator[None]:
         raise ConnectionError from error
 
 
+class Block(Protocol):
+    """What begins and ends a transaction; asyncpg's own, or one with a fence."""
+
+    async def start(self) -> None: ...
+
+    async def commit(self) -> None: ...
+
+    async def rollback(self) -> None: ...
+
+
 class PostgresTransaction:
     """One connection, in a transaction if it has one.
 
@@ -64,7 +74,7 @@ class PostgresTransaction:
     def __init__(
         self,
         connection: Any,  # Any: asyncpg's rows are no mappings in the eyes of its types
-        transaction: "asyncpg.transaction.Transaction | None" = None,
+        transaction: Block | None = None,
         record: "Callable[[PostgresTransaction, Sequence[Note]], None] | None" = None,
     ) -> None:
         self.connection = connection
@@ -172,7 +182,7 @@ class PostgresTransaction:
                 await self._transaction.start()
             self._begun = True
 
-    def _ending(self) -> "asyncpg.transaction.Transaction":
+    def _ending(self) -> Block:
         if self._transaction is None:
             raise RuntimeError("there is no transaction here")
         return self._transaction
