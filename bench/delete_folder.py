@@ -42,7 +42,7 @@ async def measure(folder: Path, effort: Effort, console: Console) -> list[Result
     async def rm_and_sync(folder_id: UUID) -> None:
         parent = Path(await storage.folder_path(HOST, folder_id)).parent
         await rm(folder_id)
-        await anyio.to_thread.run_sync(_sync, parent)
+        await anyio.to_thread.run_sync(sync, parent)
 
     async def adapter(folder_id: UUID) -> None:
         await storage.delete_folder(HOST, folder_id)
@@ -66,7 +66,7 @@ async def _timed(storage: LocalStorage, files: int, delete: Deletion) -> float:
     folder_id = uuid4()
     await storage.create_folder(HOST, folder_id)
     place = Path(await storage.folder_path(HOST, folder_id))
-    await anyio.to_thread.run_sync(_fill, place, files)
+    await anyio.to_thread.run_sync(fill, place, files)
     begun = time.perf_counter()
     await delete(folder_id)
     taken = time.perf_counter() - begun
@@ -75,7 +75,7 @@ async def _timed(storage: LocalStorage, files: int, delete: Deletion) -> float:
     return taken
 
 
-def _fill(place: Path, files: int) -> None:
+def fill(place: Path, files: int) -> None:
     """A tree of three levels, written to the disk before anybody deletes it."""
     for number in range(files // PER_DIRECTORY):
         directory = place / str(number % 10) / str(number)
@@ -85,7 +85,7 @@ def _fill(place: Path, files: int) -> None:
     os.sync()
 
 
-def _sync(directory: Path) -> None:
+def sync(directory: Path) -> None:
     fd = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(fd)

@@ -128,7 +128,12 @@ async def _load(world: World, users: int, sessions: int, console: Console) -> No
     await owner.execute(LOAD_SESSIONS, first, last, sessions, users, timeout=1800)
     await owner.execute(LOAD_BINS, first, last, timeout=1800)
     await owner.execute(LOAD_TOTALS, timeout=1800)
-    await owner.execute("insert into usage_progress (closed_until) values ($1)", last)
+    # The app's own collector may have begun anew by now.
+    await owner.execute(
+        "insert into usage_progress (closed_until) values ($1)"
+        " on conflict (only_row) do update set closed_until = excluded.closed_until",
+        last,
+    )
     await owner.execute(
         "insert into usage_samples select tenant_id, $1, id, 0, 0, 0, false"
         " from compute_sessions where status = 'running'",

@@ -43,7 +43,7 @@ def test_names_and_secrets_are_long_enough_and_all_different() -> None:
     assert {len(secret) for secret in secrets} == {40}
 
 
-async def test_b26_any_key_of_a_user_proves_the_user(
+async def test_bug_26_any_key_of_a_user_proves_the_user(
     amy: UserData, issue: Issue, identify: Identify
 ) -> None:
     issued = await issue(amy)
@@ -57,7 +57,7 @@ async def test_b26_any_key_of_a_user_proves_the_user(
     assert (actor.only, actor.session_id, actor.access_key) == (None, None, issued.key.access_key)
 
 
-async def test_b46_knowing_the_name_of_a_key_proves_nothing(
+async def test_bug_46_knowing_the_name_of_a_key_proves_nothing(
     amy: UserData, issue: Issue, identify: Identify
 ) -> None:
     name = (await issue(amy)).key.access_key
@@ -98,7 +98,7 @@ async def test_a_deactivated_or_revoked_key_proves_nothing_at_once(
 
 
 @pytest.mark.parametrize("status", [UserStatus.INACTIVE, UserStatus.SUSPENDED, UserStatus.DELETED])
-async def test_b27_the_users_state_stops_every_key_at_once(
+async def test_bug_27_the_users_state_stops_every_key_at_once(
     tenantry: App, amy: UserData, issue: Issue, identify: Identify, status: UserStatus
 ) -> None:
     tokens = [(await issue(amy)).token for _ in range(3)]

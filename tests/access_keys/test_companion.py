@@ -93,7 +93,7 @@ async def test_a_key_that_was_deactivated_on_purpose_stays_so_when_the_user_come
     assert [key.is_active for key in await keys_of(user)] == [False]
 
 
-async def test_scenario_16_b24_a_promotion_flags_the_main_key_and_no_other(
+async def test_scenario_16_bug_24_a_promotion_flags_the_main_key_and_no_other(
     tenantry: App, amy: UserData, issue: Issue, keys_of: Keys
 ) -> None:
     await issue(amy)
@@ -118,7 +118,7 @@ async def test_scenario_17_a_demotion_strips_every_key_also_inactive_ones(
     assert flags == [(False, True), (False, False)]
 
 
-async def test_b24_b16_a_role_change_and_a_purge_do_without_any_key(
+async def test_bug_24_bug_16_a_role_change_and_a_purge_do_without_any_key(
     tenantry: App, amy: UserData, keys_of: Keys, companion: AccessKeyCompanion
 ) -> None:
     async with tenantry.database.transaction() as tx:
@@ -162,7 +162,7 @@ async def choose_main(tenantry: App, user: UserData, state: TriState[str]) -> Us
     return (await tenantry.users.modify_user.wait_for_complete(action)).data
 
 
-async def test_scenario_41_b25_a_modifier_switches_the_main_key_exactly_once(
+async def test_scenario_41_bug_25_a_modifier_switches_the_main_key_exactly_once(
     tenantry: App, amy: UserData, issue: Issue, keys_of: Keys
 ) -> None:
     name = (await issue(amy)).key.access_key

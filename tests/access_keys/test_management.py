@@ -124,7 +124,7 @@ async def test_deleted_users_get_no_key(tenantry: App, issue: Issue, amy: UserDa
         await issue(amy)
 
 
-async def test_b28_revoking_another_key_leaves_the_main_one_alone(
+async def test_bug_28_revoking_another_key_leaves_the_main_one_alone(
     access_keys: AccessKeyProcessors, amy: UserData, issue: Issue, keys_of: Keys
 ) -> None:
     [main] = await keys_of(amy)
@@ -204,7 +204,7 @@ async def test_an_admin_touches_no_key_of_a_superadmin(
         await access_keys.issue.wait_for_complete(IssueAccessKeyAction(user="boss"))
 
 
-async def test_b30_an_admin_lists_each_key_of_the_tenant_once_in_pages(
+async def test_bug_30_an_admin_lists_each_key_of_the_tenant_once_in_pages(
     tenantry: App, access_keys: AccessKeyProcessors, admin: UserData, amy: UserData, issue: Issue
 ) -> None:
     for _ in range(3):

@@ -46,7 +46,7 @@ async def test_scenario_10_a_user_is_created_into_groups_named_by_id_or_name(
 
 
 @pytest.mark.parametrize("given", [None, []])
-async def test_b22_a_user_without_groups_is_created_into_none(
+async def test_bug_22_a_user_without_groups_is_created_into_none(
     tenantry: App, groups_of: GroupsOf, given: list[str] | None
 ) -> None:
     user = await make_user(tenantry, "amy", group_ids=given)
@@ -68,7 +68,7 @@ async def test_an_unknown_or_foreign_group_is_named_and_nothing_is_created(
         await tenantry.users.get_user.wait_for_complete(GetUserAction(user="amy"))
 
 
-async def test_b04_groups_are_replaced_without_a_change_of_tenant(
+async def test_bug_04_groups_are_replaced_without_a_change_of_tenant(
     tenantry: App, make_group: MakeGroup, groups_of: GroupsOf
 ) -> None:
     for name in ("one", "two", "three"):
@@ -92,7 +92,7 @@ async def test_scenario_21_an_empty_list_removes_all_and_is_noted(
     assert {"group_ids": [["one"], []]} in changes
 
 
-async def test_b05_groups_that_are_not_mentioned_stay(
+async def test_bug_05_groups_that_are_not_mentioned_stay(
     tenantry: App, make_group: MakeGroup, groups_of: GroupsOf
 ) -> None:
     await make_group("one")
@@ -101,7 +101,7 @@ async def test_b05_groups_that_are_not_mentioned_stay(
     assert await groups_of(user) == ["one"]
 
 
-async def test_b06_scenario_20_a_change_of_role_keeps_the_groups(
+async def test_scenario_20_bug_06_a_change_of_role_keeps_the_groups(
     tenantry: App, make_group: MakeGroup, groups_of: GroupsOf
 ) -> None:
     await make_group("one")
@@ -113,7 +113,7 @@ async def test_b06_scenario_20_a_change_of_role_keeps_the_groups(
         assert await groups_of(user) == ["one"]
 
 
-async def test_b39_a_change_of_tenant_drops_the_groups_of_the_old_one(
+async def test_bug_39_a_change_of_tenant_drops_the_groups_of_the_old_one(
     tenantry: App, make_group: MakeGroup, groups_of: GroupsOf, other_tenant: str
 ) -> None:
     await make_group("one")
@@ -144,7 +144,7 @@ async def test_a_change_of_tenant_with_a_group_of_the_old_one_changes_nothing(
     assert (found.data, await groups_of(user)) == (user, ["one"])
 
 
-async def test_b40_groups_and_the_user_change_together_or_not_at_all(
+async def test_bug_40_groups_and_the_user_change_together_or_not_at_all(
     tenantry: App, make_group: MakeGroup, groups_of: GroupsOf, john: UserData
 ) -> None:
     await make_group("one")
@@ -157,7 +157,7 @@ async def test_b40_groups_and_the_user_change_together_or_not_at_all(
     assert (found.data, await groups_of(user)) == (user, ["one"])
 
 
-def test_b41_null_groups_cannot_be_said() -> None:
+def test_bug_41_null_groups_cannot_be_said() -> None:
     with pytest.raises(ValueError, match="cannot be null"):
         OptionalState[list[str]].update(None)  # type: ignore[arg-type]  # what is refused here
 

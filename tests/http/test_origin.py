@@ -40,7 +40,7 @@ def address(peer: str | None, *lines: str) -> str | None:
         ("fe80::1%eth0", (), "fe80::1"),
     ],
 )
-def test_the_last_hop_that_is_no_trusted_proxy_is_the_client(
+def test_bug_32_the_last_hop_that_is_no_trusted_proxy_is_the_client(
     peer: str | None, lines: tuple[str, ...], expected: str | None
 ) -> None:
     assert address(peer, *lines) == expected

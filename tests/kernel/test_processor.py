@@ -166,7 +166,7 @@ async def test_who_is_refused_by_the_guard_does_not_reach_the_service(error: Exc
     assert watcher.results[0].status is Outcome.DENIED
 
 
-async def test_a_failing_monitor_breaks_nothing(
+async def test_bug_37_a_failing_monitor_breaks_nothing(
     runner: MakeRunner, caplog: pytest.LogCaptureFixture
 ) -> None:
     before, after = Watcher("before"), Watcher("after")

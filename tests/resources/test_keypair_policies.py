@@ -58,7 +58,7 @@ async def test_a_policy_is_stored_as_it_was_said(resources: ResourceProcessors) 
         await create(resources)
 
 
-async def test_b43_an_empty_map_is_a_value_and_not_the_absence_of_one(
+async def test_bug_43_an_empty_map_is_a_value_and_not_the_absence_of_one(
     resources: ResourceProcessors,
 ) -> None:
     await create(
@@ -79,7 +79,9 @@ async def test_b43_an_empty_map_is_a_value_and_not_the_absence_of_one(
     assert (changed.max_concurrent_sessions, changed.version) == (0, 2)
 
 
-async def test_b43_pending_limits_can_be_set_and_taken_away(resources: ResourceProcessors) -> None:
+async def test_bug_43_pending_limits_can_be_set_and_taken_away(
+    resources: ResourceProcessors,
+) -> None:
     await create(resources)
     modifier = KeypairPolicyModifier(
         max_pending_session_count=TriState.update(3),
@@ -129,7 +131,7 @@ async def test_what_a_policy_cannot_hold_is_named(
     assert [violation.field for violation in refused.value.violations] == [field]
 
 
-async def test_b44_a_policy_that_a_key_has_is_not_deleted(
+async def test_bug_44_a_policy_that_a_key_has_is_not_deleted(
     resources: ResourceProcessors, john: UserData, owner: asyncpg.Connection
 ) -> None:
     await create(resources)

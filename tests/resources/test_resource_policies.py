@@ -129,7 +129,7 @@ async def test_an_empty_or_wrong_modifier_changes_nothing(
     assert found.data == made
 
 
-async def test_b44_a_policy_in_use_is_not_deleted_and_says_so(
+async def test_bug_44_a_policy_in_use_is_not_deleted_and_says_so(
     tenantry: App, resources: ResourceProcessors
 ) -> None:
     await create(resources, "policy")

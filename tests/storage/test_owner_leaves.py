@@ -41,7 +41,7 @@ async def shared(vfolders: Vfolders, john: UserData, jane: UserData) -> VfolderD
     return await vfolders.share(await vfolders.make("data", john), jane, READ)
 
 
-async def test_b3_shared_folders_go_to_the_heir_and_the_others_stay(
+async def test_bug_03_shared_folders_go_to_the_heir_and_the_others_stay(
     vfolders: Vfolders, john: UserData, admin: UserData, shared: VfolderData
 ) -> None:
     await vfolders.make("private", john)
@@ -51,7 +51,7 @@ async def test_b3_shared_folders_go_to_the_heir_and_the_others_stay(
     assert [folder.name for folder in await owned(vfolders, john)] == ["private"]
 
 
-async def test_b19_repeating_the_hand_over_appends_no_second_suffix(
+async def test_bug_19_repeating_the_hand_over_appends_no_second_suffix(
     vfolders: Vfolders, john: UserData, admin: UserData, shared: VfolderData
 ) -> None:
     await vfolders.make("data", admin)
@@ -100,7 +100,7 @@ async def test_only_a_superadmin_inherits_across_the_wall_and_the_folder_stays_i
     assert [share.user for share in given.shares] == ["jane"]
 
 
-async def test_b17_trash_and_half_deleted_folders_are_deleted_too(
+async def test_bug_17_trash_and_half_deleted_folders_are_deleted_too(
     on_disk: Vfolders, disk: LocalStorage, john: UserData, jane: UserData, owner: asyncpg.Connection
 ) -> None:
     ready, trash, half, abandoned = [await on_disk.make(name, john) for name in "abcd"]
@@ -164,7 +164,7 @@ async def test_a_user_with_folders_is_not_forgotten(
     assert (await vfolders.get(folder)).status is VfolderStatus.DELETING
 
 
-async def test_b20_a_user_who_owns_and_shares_leaves_no_row_behind(
+async def test_bug_20_a_user_who_owns_and_shares_leaves_no_row_behind(
     vfolders: Vfolders,
     john: UserData,
     jane: UserData,

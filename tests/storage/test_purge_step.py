@@ -61,7 +61,7 @@ HANDED_OVER = {"handed_over": ["shared"], "deleted": ["private", "thrown"]}
 ALL_DELETED = {"handed_over": [], "deleted": ["private", "shared", "thrown"]}
 
 
-async def test_b3_what_is_planned_is_what_happens(case: Case, memory: MemoryStorage) -> None:
+async def test_bug_03_what_is_planned_is_what_happens(case: Case, memory: MemoryStorage) -> None:
     assert await case.plan() == HANDED_OVER
     assert await case.plan(purge_shared=True) == ALL_DELETED
     assert len(await memory.list_folders(HOST)) == 3
@@ -70,14 +70,14 @@ async def test_b3_what_is_planned_is_what_happens(case: Case, memory: MemoryStor
     assert (await case.vfolders.get(case.shared)).owner == "adele"
 
 
-async def test_b3_shared_folders_are_deleted_only_if_asked(
+async def test_bug_03_shared_folders_are_deleted_only_if_asked(
     case: Case, memory: MemoryStorage
 ) -> None:
     assert await case.perform(purge_shared=True) == ALL_DELETED
     assert await memory.list_folders(HOST) == set()
 
 
-async def test_b19_performed_again_it_does_nothing_and_tells_the_same(
+async def test_bug_19_performed_again_it_does_nothing_and_tells_the_same(
     case: Case, admin: UserData
 ) -> None:
     await case.vfolders.make("shared", admin)

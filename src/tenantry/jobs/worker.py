@@ -1,14 +1,15 @@
 """The worker: takes jobs that are due, has them handled, and tries again what failed."""
 
 import asyncio
+import contextvars
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 from uuid import UUID
 
 from tenantry.errors import TenantryError
 from tenantry.jobs.model import MAX_ATTEMPTS, Job, pause_after
 from tenantry.jobs.repository import JobRepository
-from tenantry.kernel.action import SYSTEM, acting_as
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Database, Transaction
 
@@ -46,7 +47,7 @@ class Progress:
             await self._jobs.forget(tx, self.job.id)
 
 
-Handler = Callable[[Progress], Awaitable[Receipt]]
+Handler = Callable[[Progress], Coroutine[Any, Any, Receipt]]  # Any: what no coroutine here uses
 """Does a job; must bear being repeated from any point. What it raises is tried again later."""
 
 
@@ -91,9 +92,11 @@ class Worker:
     async def _attempt(self, job: Job) -> None:
         progress = Progress(job, self._database, self._jobs, self._clock)
         try:
-            # Whoever has it done now: a job is the house's own work, and may look everywhere.
-            with acting_as(SYSTEM):
-                receipt = await self._handlers[job.kind](progress)
+            # The house's own work, whoever has it done: in a new context the actor is the system,
+            # which may look everywhere. And it is no part of the run that promised it: that
+            # has its entries, and others would bear a name that a purge has just taken away.
+            work = self._handlers[job.kind](progress)
+            receipt = await asyncio.create_task(work, context=contextvars.Context())
         except asyncio.CancelledError:
             async with self._database.autocommit() as tx:
                 await self._jobs.release(tx, job.id)

@@ -202,7 +202,7 @@ class ImportUsersAction(Action[ImportResult], frozen=True, kw_only=True):
     tag: ClassVar[str] = "user.import"
     audience: ClassVar[Audience] = Audience.ADMINISTRATORS
     users: Annotated[list[UserCreator], msgspec.Meta(max_length=1000)]
-    first_row: int = 1
+    first_row: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)] = 1
     dry_run: bool = False
 
     def target(self) -> str | None:
