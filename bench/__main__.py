@@ -20,6 +20,7 @@ from bench import (
     login_overhead,
     login_timing,
     session_check,
+    purge_user,
     start_up,
     substring_search,
     user_lookup,
@@ -40,6 +41,7 @@ IN_FOLDER: Mapping[str, tuple[str, InFolder]] = MappingProxyType(
         "help_page": (help_page.TITLE, help_page.measure),
         "csv_import": (csv_import.TITLE, csv_import.measure),
         "delete_folder": (delete_folder.TITLE, delete_folder.measure),
+        "purge_user": (purge_user.TITLE, purge_user.measure),
     }
 )
 """Programs that need an empty folder of their own."""

@@ -107,15 +107,17 @@ def plausible(annotation: Any) -> str:
     """JSON that fits the type: what is asked beside the field that is wrong."""
     origin = get_origin(annotation)
     if origin is Annotated:
-        return plausible(get_args(annotation)[0])
+        inner, *metas = get_args(annotation)
+        least = [m.ge for m in metas if isinstance(m, msgspec.Meta) and m.ge is not None]
+        return str(least[0]) if least and inner is int else plausible(inner)
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return f'"{next(iter(annotation)).value}"'
     if origin is list:
         return f"[{plausible(get_args(annotation)[0])}]"
     if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
         fields = msgspec.structs.fields(annotation)
-        inner = (f'"{f.name}": {plausible(f.type)}' for f in fields if f.required)
-        return "{" + ", ".join(inner) + "}"
+        parts = (f'"{f.name}": {plausible(f.type)}' for f in fields if f.required)
+        return "{" + ", ".join(parts) + "}"
     plain = {
         int: "64",
         float: "1.0",

@@ -105,7 +105,8 @@ class AccessKeyService:
                 "secret_shown_at": now,
             }
             key, secret = await self._keyring.add(tx, owner, said, now)
-            tx.note(_note(key, owner, {"is_active": (None, True), "scope": (None, key.scope)}))
+            shown = ("name", "is_active", "is_admin", "scope", "resource_policy", "expires_at")
+            tx.note(_note(key, owner, {name: (None, said[name]) for name in shown}))
         return _issued(key, secret)
 
     async def get(self, action: GetAccessKeyAction) -> AccessKeyResult:

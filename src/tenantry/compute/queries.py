@@ -265,6 +265,9 @@ FORGET = Statement(
     "compute.forget", "Remove all of a user.", "delete from compute_sessions where user_id = $1"
 )
 
+FIND_AGENT = Statement(
+    "compute.find_agent", "One agent, locked.", "select * from agents where name = $1 for update"
+)
 REGISTER_AGENT = Statement(
     "compute.register_agent",
     "Add an agent or change what it offers; it is alive.",

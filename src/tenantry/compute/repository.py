@@ -209,6 +209,11 @@ class ComputeRepository:
         row = await tx.fetchrow(queries.REGISTER_AGENT, agent.name, *offer, now)
         return _agent(row) if row else agent
 
+    async def find_agent(self, tx: Transaction, name: str) -> AgentData | None:
+        """The agent of this name, locked, if there is one."""
+        row = await tx.fetchrow(queries.FIND_AGENT, name)
+        return _agent(row) if row else None
+
     async def heartbeat(self, tx: Transaction, name: str, now: datetime) -> AgentData:
         """Note a sign of life; AgentNotFound for an unknown agent."""
         row = await tx.fetchrow(queries.HEARTBEAT, name, now)

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tenantry.compute.actions import CreateComputeSessionAction
-from tenantry.compute.model import ComputeSessionData, Owner, SessionKind
+from tenantry.compute.model import AgentData, ComputeSessionData, Owner, SessionKind
 from tenantry.errors import InvalidInput, PermissionError, StateConflict, Violation
 from tenantry.kernel.action import Actor, ActorKind
 from tenantry.record import require_well_formed
@@ -111,6 +111,13 @@ def require_room(owner: Owner, kind: SessionKind, live: int, replicas: int) -> N
     if kind is SessionKind.SERVICE and replicas >= most:
         message = f"The resource policy allows {most} sessions of a service at once."
         raise StateConflict(message, field="kind", limit=most)
+
+
+def offered(before: AgentData | None, after: AgentData) -> dict[str, tuple[object, object]]:
+    """What an agent offers now and did not before."""
+    fields = ("address", "cpu", "memory", "gpu")
+    pairs = {field: (before and getattr(before, field), getattr(after, field)) for field in fields}
+    return {field: pair for field, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def shown(session: ComputeSessionData) -> dict[str, tuple[object, object]]:

@@ -144,8 +144,9 @@ class ComputeService:
                 registered_at=now,
                 heartbeat_at=now,
             )
+            before = await self._sessions.find_agent(tx, action.name)
             agent = await self._sessions.register_agent(tx, offered, now)
-            tx.note(Note(target=agent.name))
+            tx.note(Note(target=agent.name, changes=rules.offered(before, agent)))
         return AgentResult(agent)
 
     async def heartbeat(self, action: AgentHeartbeatAction) -> AgentResult:

@@ -47,13 +47,14 @@ class _Policies(Generic[DataT]):
         self._policies = policy_repository
         self._clock = clock
         self._cursor_key = cursor_key
+        self._fields = policy_repository.policy.__struct_fields__
 
     async def create(self, policy: Record) -> DataT:
         columns = rules.columns(self._policies.policy, msgspec.structs.asdict(policy))
         async with self._database.transaction() as tx:
             await self._policies.insert(tx, columns, self._clock.now())
             made = await self._policies.get(tx, columns["name"])
-            tx.note(_note(made.name, {"name": (None, made.name)}))
+            tx.note(_note(made.name, {name: (None, value) for name, value in columns.items()}))
         return made
 
     async def get(self, name: str) -> DataT:
@@ -93,7 +94,8 @@ class _Policies(Generic[DataT]):
                 message = "This policy is what newcomers get; it stays."
                 raise PolicyInUse(message, field="policy")
             await self._policies.delete(tx, name)
-            tx.note(_note(name, {"name": (name, None)}))
+            gone = {field: (getattr(policy, field), None) for field in self._fields}
+            tx.note(_note(name, gone))
         return policy
 
 
