@@ -194,7 +194,7 @@ async def test_bug_15_bug_18_a_purge_leaves_no_row_whatever_the_user_did(
         "sessions",
     }  # fmt: skip
     await tenantry.users.purge_user.wait_for_complete(
-        PurgeUserAction(user="john", purge_shared_vfolders=True)
+        PurgeUserAction(user="john", purge_shared_vfolders=OptionalState.update(True))
     )
     # The receipt of the purge stays, and names nobody.
     assert await rows_of(owner, john.id) == {"jobs.subject_id": 1}
