@@ -10,6 +10,7 @@ from tenantry.errors import (
     StateConflict,
     UserCreationBadRequest,
     UserModificationBadRequest,
+    UserNotFound,
     VersionConflict,
 )
 from tenantry.kernel.action import Note, current_actor, current_origin
@@ -205,7 +206,9 @@ class UserService:
         require_well_formed(action)
         scope = Scope.of(current_actor())
         async with self._database.autocommit() as tx:
-            user = await self._users.get(tx, UserKey.of(user=action.user_id), scope)
+            user = await self._users.find(tx, UserKey.of(user=action.user_id), scope)
+            if user is None:
+                raise UserNotFound(field="user_id")
             return await self._users.month_stats(tx, Scope(scope.tenant_id, user.id), self._samples)
 
     async def admin_month_stats(self, action: AdminMonthStatsAction) -> MonthStatsResult:
