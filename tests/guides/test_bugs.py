@@ -6,10 +6,11 @@ better place. The last test sees to it that none is missing.
 
 import ast
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import asyncpg
+import httpx2
 import pytest
 
 from tenantry.app import App
@@ -26,10 +27,11 @@ from tenantry.errors import (
     UserNotFound,
 )
 from tenantry.groups.actions import AddMemberAction, CreateGroupAction, ListGroupsAction
+from tenantry.http.server import create_asgi
 from tenantry.kernel.action import ANONYMOUS, Origin, Outcome, acting_as
 from tenantry.kernel.modifier import OptionalState, TriState
 from tenantry.storage.actions import CreateVfolderAction, ShareVfolderAction
-from tenantry.testing.users import PASSWORD, make_user
+from tenantry.testing.users import ADMIN_PASSWORD, PASSWORD, make_user
 from tenantry.users.actions import (
     CreateUserAction,
     DeleteUserAction,
@@ -59,6 +61,17 @@ CANNOT_APPLY: dict[int, str] = {
 
 Modify = Callable[..., Awaitable[UserData]]
 Trail = Callable[[str], Awaitable[list[AuditEntry]]]
+
+
+@pytest.fixture
+async def api(tenantry: App) -> AsyncIterator[httpx2.AsyncClient]:
+    """The superadmin's HTTP client."""
+    transport = httpx2.ASGITransport(app=create_asgi(tenantry), client=("127.0.0.1", 50000))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://tenantry.test") as client:
+        login = {"username": tenantry.settings.admin_user, "password": ADMIN_PASSWORD}
+        answer = await client.post("/api/v1/login", json=login)
+        client.headers["Authorization"] = f"Bearer {answer.json()['session_token']}"
+        yield client
 
 
 @pytest.fixture
@@ -140,7 +153,9 @@ async def test_bug_08_bug_09_is_active_switches_a_user_off_and_on_and_nothing_el
         assert (changed.role, changed.resource_policy) == (john.role, john.resource_policy)
 
 
-async def test_bug_09_what_cannot_be_null_says_so_by_name(api: Any, john: UserData) -> None:
+async def test_bug_09_what_cannot_be_null_says_so_by_name(
+    api: httpx2.AsyncClient, john: UserData
+) -> None:
     answer = await api.patch("/api/v1/users/john", json={"is_active": True, "role": None})
     assert answer.status_code == 422
     assert [v["field"] for v in answer.json()["violations"]] == ["role"]
@@ -217,7 +232,7 @@ async def test_bug_21_bug_35_entries_name_their_target_also_by_id(
 
 
 async def test_bug_23_a_password_is_changed_by_a_value_and_cannot_be_null(
-    api: Any, tenantry: App, john: UserData, modify: Modify
+    api: httpx2.AsyncClient, tenantry: App, john: UserData, modify: Modify
 ) -> None:
     await modify(password="quite another passphrase")
     for word, success in ((PASSWORD, False), ("quite another passphrase", True)):
@@ -229,7 +244,9 @@ async def test_bug_23_a_password_is_changed_by_a_value_and_cannot_be_null(
     assert [v["field"] for v in answer.json()["violations"]] == ["password"]
 
 
-async def test_bug_31_addresses_are_plain_text_in_every_answer(api: Any, tenantry: App) -> None:
+async def test_bug_31_addresses_are_plain_text_in_every_answer(
+    api: httpx2.AsyncClient, tenantry: App
+) -> None:
     await make_user(tenantry, "john", allowed_client_ip=["192.168.1.0/24", "10.1.*.*", "::1"])
     listed = (await api.get("/api/v1/users/john")).json()["allowed_client_ip"]
     assert listed == ["192.168.1.0/24", "10.1.0.0/16", "::1/128"]
@@ -288,7 +305,7 @@ async def test_bug_38_a_denial_is_a_denial_and_on_record(
 
 @pytest.mark.parametrize("shared_too", [True, False])
 async def test_bug_42_the_options_of_a_purge_reach_it_over_http_and_the_receipt_comes_back(
-    api: Any, tenantry: App, john: UserData, shared_too: bool
+    api: httpx2.AsyncClient, tenantry: App, john: UserData, shared_too: bool
 ) -> None:
     await make_user(tenantry, "jane")
     with acting_as(john):
@@ -311,7 +328,9 @@ async def test_bug_47_nobody_becomes_what_nobody_made_them(tenantry: App) -> Non
     assert groups.items == []
 
 
-async def test_bug_48_what_is_not_said_is_not_overwritten(api: Any, tenantry: App) -> None:
+async def test_bug_48_what_is_not_said_is_not_overwritten(
+    api: httpx2.AsyncClient, tenantry: App
+) -> None:
     await make_user(tenantry, "john", description="as it was", full_name="John")
     answer = await api.patch("/api/v1/users/john", json={"full_name": "Johnny"})
     assert answer.json()["description"] == "as it was"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -14,6 +15,7 @@ from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.statistics import FakeStatistics
 from tenantry.usage.collector import UsageCollector
 from tenantry.usage.model import BIN, bin_of
+from tenantry.usage.ports import ValkeyStatClient
 from tenantry.usage.repository import UsageRepository
 from tenantry.users.actions import AdminMonthStatsAction, UserMonthStatsAction
 from tenantry.users.model import UserData
@@ -57,7 +59,7 @@ class Usage:
     clock: SetClock
     owner: asyncpg.Connection
     agents: FakeAgents
-    valkey: FakeStatistics
+    valkey: Any  # Any: the fake, which tests turn, or a real client
     collector: UsageCollector
     another: UsageCollector
     processors: UserProcessors
@@ -143,8 +145,16 @@ def value_of(one: UsageBin, name: str) -> float:
 
 
 @pytest.fixture
-async def usage(tenantry: App, clock: SetClock, owner: asyncpg.Connection) -> Usage:
-    agents, valkey, repository = FakeAgents(AGENT, clock=clock), FakeStatistics(), UsageRepository()
+def stat_client() -> ValkeyStatClient:
+    """What stands for Valkey."""
+    return FakeStatistics()
+
+
+@pytest.fixture
+async def usage(
+    tenantry: App, clock: SetClock, owner: asyncpg.Connection, stat_client: ValkeyStatClient
+) -> Usage:
+    agents, valkey, repository = FakeAgents(AGENT, clock=clock), stat_client, UsageRepository()
     await owner.execute(
         "insert into agents values ($1, 'x', 'alive', 1000, 1000000000000, 100, now(), now())",
         AGENT,

@@ -119,7 +119,7 @@ class StorageService:
             )
             folder = await self._folders.lock(tx, folder_id)
             tx.note(_note(folder, {"name": (None, name), "owner": (None, owner.username)}))
-        effect = self._storage.create_folder(host, folder_id)
+        effect = self._make(folder)
         # A folder that could not be made goes the way of the deleted ones, and its name is free.
         return await self._perform(folder, effect, otherwise=VfolderStatus.DELETING)
 
@@ -314,12 +314,24 @@ class StorageService:
                 if await self._storage.folder_exists(*place):
                     await self._storage.restore_from_trash(*place)
                 else:
-                    await self._storage.create_folder(*place)
+                    await self._make(folder)
         except TenantryError as error:
             async with self._database.autocommit() as tx:
                 await self._folders.set_status_info(tx, folder.id, str(error))
             return
         await self._set(folder, VfolderStatus.READY)
+
+    async def _make(self, folder: Vfolder) -> None:
+        """Make a folder on the storage, and take it away where a purge has come in between.
+
+        One that comes later finds what is made here.
+        """
+        place = folder.data.host, folder.id
+        await self._storage.create_folder(*place)
+        async with self._database.autocommit() as tx:
+            found = await self._folders.search(tx, [("id", folder.id)], 1)
+        if not any(one.data.status is VfolderStatus.PERFORMING for one in found):
+            await self._storage.delete_folder(*place)
 
     async def _lock(self, tx: Transaction, action: OnVfolder[Any]) -> Vfolder:  # Any: as in find
         return await self._folders.lock(tx, (await find(self._folders, tx, action)).id)
