@@ -72,6 +72,7 @@ IN_QUERY: dict[Any, list[str]] = {
         "%00",
         "٣",
     ],
+    float: ["", "five", "NaN", "Infinity", "-1", "1e999", "%00"],
     bool: ["yes", "2", "", "%00"],
     Enum: ["nothing", "%00", ""],
     datetime: ["yesterday", "infinity", "2024-02-30", "", "%00", "1"],
