@@ -113,6 +113,50 @@ def test_32_threads_read_and_write_without_a_lock(manager: AccountManager) -> No
     assert len(list(manager.list_users())) == 65
 
 
+def test_groups_have_members(manager: AccountManager) -> None:
+    manager.create_user("lena")
+    group = manager.create_group("readers", "Those who read")
+    assert manager.get_group("readers") == group
+    assert manager.get_group("writers") is None
+    assert manager.add_group_member("readers", "lena") is True
+    assert manager.add_group_member("readers", "lena") is False
+    assert [member.username for member in manager.get_group_members("readers")] == ["lena"]
+    assert [found.name for found in manager.list_groups("lena")] == ["readers"]
+    renamed = manager.update_group("readers", name="viewers", version=group.version)
+    assert (renamed.id, renamed.name, renamed.description) == (
+        group.id,
+        "viewers",
+        "Those who read",
+    )
+    with pytest.raises(errors.InvalidInput, match="colour"):
+        manager.update_group("viewers", colour="red")
+    assert manager.remove_group_member("viewers", "lena") is True
+    assert manager.delete_group("viewers").name == "viewers"
+    assert not manager.list_groups()
+
+
+def test_a_client_may_use_an_access_key_for_its_token(
+    installation: Installation, manager: AccountManager
+) -> None:
+    issued = manager.issue_access_key(name="reports", scope="read_only")
+    host, port = installation.params[:2]
+    with Client(host, port, token=issued.token) as client:
+        assert client.account.whoami().username == "root"
+        with pytest.raises(errors.PermissionError):
+            client.account.create_user("mika")
+        manager.deactivate_access_key(issued.key.access_key)
+        with pytest.raises(errors.NotAuthenticated):
+            client.account.whoami()
+    assert manager.activate_access_key(issued.key.access_key).is_active
+    changed = manager.update_access_key(issued.key.access_key, name=None)
+    assert (changed.name, changed.is_main) == (None, False)
+    assert len(list(manager.list_access_keys("root"))) == 2
+    manager.revoke_access_key(issued.key.access_key)
+    assert manager.get_access_key(issued.key.access_key) is None
+    with pytest.raises(errors.InvalidInput, match="scope"):
+        manager.issue_access_key(scope="everything")
+
+
 def test_a_second_factor_is_given_at_login(
     installation: Installation, manager: AccountManager
 ) -> None:

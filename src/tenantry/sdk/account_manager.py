@@ -2,7 +2,9 @@
 
 from typing import Protocol
 
+from tenantry.sdk.access_keys import AccessKeyOperations
 from tenantry.sdk.audit import AuditOperations
+from tenantry.sdk.groups import GroupOperations
 from tenantry.sdk.locks import LockOperations
 from tenantry.sdk.pages import blocking_pages
 from tenantry.sdk.passwords import PasswordOperations
@@ -19,6 +21,8 @@ class AsyncAccountManager(
     LockOperations,
     AuditOperations,
     PasswordOperations,
+    GroupOperations,
+    AccessKeyOperations,
 ):
     """All that one can do with accounts, for ``await``. Safe for many tasks of one event loop.
 
@@ -105,3 +109,22 @@ class AccountManager:
     reset_password = blocking(PasswordOperations.reset_password)
     reset_user_password = blocking(PasswordOperations.reset_user_password)
     invite_user = blocking(PasswordOperations.invite_user)
+
+    create_group = blocking(GroupOperations.create_group)
+    get_group = blocking(GroupOperations.get_group)
+    list_groups = blocking_pages(GroupOperations.list_groups)
+    update_group = blocking(GroupOperations.update_group)
+    delete_group = blocking(GroupOperations.delete_group)
+    add_group_member = blocking(GroupOperations.add_group_member)
+    remove_group_member = blocking(GroupOperations.remove_group_member)
+    get_group_members = blocking_pages(GroupOperations.get_group_members)
+
+    issue_access_key = blocking(AccessKeyOperations.issue_access_key)
+    get_access_key = blocking(AccessKeyOperations.get_access_key)
+    list_access_keys = blocking_pages(AccessKeyOperations.list_access_keys)
+    update_access_key = blocking(AccessKeyOperations.update_access_key)
+    activate_access_key = blocking(AccessKeyOperations.activate_access_key)
+    deactivate_access_key = blocking(AccessKeyOperations.deactivate_access_key)
+    revoke_access_key = blocking(AccessKeyOperations.revoke_access_key)
+    switch_main_access_key = blocking(AccessKeyOperations.switch_main_access_key)
+    show_access_key_secret = blocking(AccessKeyOperations.show_access_key_secret)
