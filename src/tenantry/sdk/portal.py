@@ -112,6 +112,10 @@ async def _serve(
         async with BlockingPortal() as portal:
             started.set_result(portal)
             await portal.sleep_until_stopped()
+    except Exception as error:
+        if started.done():
+            raise
+        started.set_exception(error)  # or whoever waits for the start would wait for ever
     finally:
         await clean_up()
 
