@@ -130,7 +130,7 @@ def test_a_server_that_trickles_does_not_hold_a_call_for_ever() -> None:
         def trickle() -> None:
             connection, _ = listener.accept()
             with connection:
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n")
                 while not done.wait(0.05):
                     connection.sendall(b" ")
 
