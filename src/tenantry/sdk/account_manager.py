@@ -11,6 +11,7 @@ from tenantry.sdk.passwords import PasswordOperations
 from tenantry.sdk.portal import Portal, blocking
 from tenantry.sdk.second_factor import SecondFactorOperations
 from tenantry.sdk.sessions import SessionOperations
+from tenantry.sdk.tenants import TenantOperations
 from tenantry.sdk.users import UserOperations
 
 
@@ -23,6 +24,7 @@ class AsyncAccountManager(
     PasswordOperations,
     GroupOperations,
     AccessKeyOperations,
+    TenantOperations,
 ):
     """All that one can do with accounts, for ``await``. Safe for many tasks of one event loop.
 
@@ -128,3 +130,19 @@ class AccountManager:
     revoke_access_key = blocking(AccessKeyOperations.revoke_access_key)
     switch_main_access_key = blocking(AccessKeyOperations.switch_main_access_key)
     show_access_key_secret = blocking(AccessKeyOperations.show_access_key_secret)
+
+    create_tenant = blocking(TenantOperations.create_tenant)
+    get_tenant = blocking(TenantOperations.get_tenant)
+    list_tenants = blocking_pages(TenantOperations.list_tenants)
+    search_tenants = blocking_pages(TenantOperations.search_tenants)
+    update_tenant = blocking(TenantOperations.update_tenant)
+    suspend_tenant = blocking(TenantOperations.suspend_tenant)
+    resume_tenant = blocking(TenantOperations.resume_tenant)
+    set_tenant_isolation = blocking(TenantOperations.set_tenant_isolation)
+    preview_delete_tenant = blocking(TenantOperations.preview_delete_tenant)
+    delete_tenant = blocking(TenantOperations.delete_tenant)
+    assign_user_to_tenant = blocking(TenantOperations.assign_user_to_tenant)
+    get_tenant_users = blocking_pages(TenantOperations.get_tenant_users)
+    assign_database_to_tenant = blocking(TenantOperations.assign_database_to_tenant)
+    release_database = blocking(TenantOperations.release_database)
+    get_tenant_databases = blocking_pages(TenantOperations.get_tenant_databases)
