@@ -62,7 +62,10 @@ async def test_the_chain_holds_and_goes_on_in_another_cluster(
     with EmbeddedPostgres(tmp_path / "postgres", durable=False) as other:
         dsn = other.dsn(OWNER, "postgres")
         new_owner = await asyncpg.connect(dsn)
-        await new_owner.execute("create role tenantry_app login")
+        await new_owner.execute(
+            "create role tenantry_app login; create role tenantry_member;"
+            " grant tenantry_member to tenantry_app with inherit false, set true"
+        )
         await program("pg_restore", "-d", dsn, dump)
         restored = replace(
             settings,
