@@ -70,7 +70,7 @@ async def world(app: App, name: str) -> World:
             CreateComputeSessionAction(command=["sleep", "60"])
         )
     with acting_as(people[UserRole.ADMIN]):
-        reads = IssueAccessKeyAction(scope=KeyScope.READ_ONLY)
+        reads = IssueAccessKeyAction(scope=KeyScope.READ_ONLY, admin=True)
         read_only = await app.access_keys.issue.wait_for_complete(reads)
     async with app.database.transaction() as tx:
         job_id = await app.job_service.promise(

@@ -23,6 +23,9 @@ SENSITIVE = frozenset(
         "access_key.show_secret",
         "access_key.switch_main",
         "session.create",
+        "tenant.create",
+        "tenant.assign_user",
+        "tenant.delete",
     }
 )
 SENSITIVE_FIELDS = frozenset(
