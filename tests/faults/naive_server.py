@@ -27,8 +27,8 @@ class RecordsNothing:
 class NaiveDatabase(PostgresDatabase):
     """Commits the change, and then writes about it."""
 
-    def __init__(self, pool: Any, recorder: Any, acquire_timeout: float) -> None:
-        super().__init__(pool, RecordsNothing(), acquire_timeout)
+    def __init__(self, pool: Any, recorder: Any, acquire_timeout: float, fence: Any) -> None:
+        super().__init__(pool, RecordsNothing(), acquire_timeout, fence)
         self._afterwards = recorder
 
     @asynccontextmanager

@@ -131,6 +131,7 @@ async def test_a_token_is_refreshed_once_by_both_servers_together(
     async with both(make_serving) as two:
         for _ in range(3):
             answers = await refreshed_by_all(two)
+            assert len(answers) == MANY
             assert len(set(answers)) == 1
             assert await two.is_let_in(0, answers[0])
             assert await two.is_let_in(1, answers[0])
@@ -140,16 +141,18 @@ async def test_a_token_that_is_looked_at_first_has_many_successors(
     make_serving: MakeServing,
 ) -> None:
     async with both(make_serving, NAIVE) as two:
-        assert len(set(await refreshed_by_all(two))) > 1
+        forks = [len(set(await refreshed_by_all(two))) for _ in range(5)]
+        assert max(forks) > 1
 
 
 async def refreshed_by_all(two: Two) -> list[str]:
     """The successors that twenty refreshes with one token got, half of them at each server."""
     token = await two.log_in(0)
     asking = (
-        two.done(i, "POST", "sessions/refresh", token, session_token=token) for i in range(MANY)
+        two.ask(i, "POST", "sessions/refresh", token, session_token=token) for i in range(MANY)
     )
-    return [answer["session_id"] for answer in await asyncio.gather(*asking)]
+    answers = [answer for answer in await asyncio.gather(*asking) if answer.status_code < 300]
+    return [answer.json()["session_id"] for answer in answers]
 
 
 async def test_a_code_logs_in_once_on_both_servers_together(make_serving: MakeServing) -> None:

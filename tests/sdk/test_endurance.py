@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import socket
@@ -28,7 +29,10 @@ def client_of(fake: FakeServer) -> Client:
     return Client("127.0.0.1", fake.port, "root", "right", "tenantry")
 
 
-def test_ten_thousand_calls_leave_nothing_behind(fake: FakeServer) -> None:
+def test_ten_thousand_calls_leave_nothing_behind(
+    fake: FakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, logger="httpx2")  # pytest keeps what is logged
     process = psutil.Process()
 
     async def tasks() -> int:
