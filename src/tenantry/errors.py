@@ -8,9 +8,9 @@
     │   │   └── PasswordRejected
     │   ├── UserNotFound · TenantNotFound · SessionNotFound · GroupNotFound · PolicyNotFound
     │   │   AccessKeyNotFound · ComputeSessionNotFound · AgentNotFound · VfolderNotFound
-    │   │   JobNotFound
+    │   │   JobNotFound · RoleNotFound
     │   ├── UserConflict              ``field`` names what is taken
-    │   ├── GroupConflict · PolicyConflict · VfolderConflict · TenantConflict   likewise
+    │   ├── GroupConflict · RoleConflict · PolicyConflict · VfolderConflict · TenantConflict
     │   ├── VersionConflict           somebody else changed it first
     │   ├── InvalidToken              a one-time token that is not, or no longer, good
     │   └── StateConflict             the state forbids it now
@@ -129,6 +129,12 @@ class GroupNotFound(AccountError):
     code = "group_not_found"
 
 
+class RoleNotFound(AccountError):
+    """There is no such role."""
+
+    code = "role_not_found"
+
+
 class PolicyNotFound(AccountError):
     """There is no such policy."""
 
@@ -169,6 +175,12 @@ class GroupConflict(AccountError):
     """Another group of the tenant has this name already."""
 
     code = "group_conflict"
+
+
+class RoleConflict(AccountError):
+    """Another role has this name already."""
+
+    code = "role_conflict"
 
 
 class PolicyConflict(AccountError):

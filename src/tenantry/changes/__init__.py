@@ -1,0 +1,1 @@
+"""What has changed that decides on access, in order, for other servers and for caches."""

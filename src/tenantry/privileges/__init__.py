@@ -1,0 +1,1 @@
+"""What may be done in databases: the privileges, and the objects that they are on."""
