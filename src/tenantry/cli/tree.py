@@ -5,14 +5,15 @@
 
 import importlib
 from collections.abc import Mapping
-from typing import Final, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import click
 
-from tenantry.cli.derive import command_of
 from tenantry.cli.invocation import common_options
-from tenantry.routes import ROUTES
-from tenantry.wire import Binding
+
+if TYPE_CHECKING:
+    from tenantry.kernel.route import Route
 
 T = TypeVar("T")
 
@@ -42,23 +43,35 @@ HAND_WRITTEN: Final = {
     "usage all": "usage:everybody",
 }
 
-_NOUNS: Final = {
-    "user": "People and programs that can log in.",
-    "access-key": "API credentials.",
-    "agent": "Machines that run compute sessions.",
-    "compute": "Compute sessions: workloads that run on agents.",
-    "group": "Users inside a tenant.",
-    "keypair-policy": "What an access key may use.",
-    "session": "Logins: one's own, and those of users.",
-    "resource-policy": "What a user may use.",
-    "password": "Passwords: one's own, lost ones, and the rules for all.",
-    "password policy": "What a tenant asks of passwords.",
-    "tenant": "Customers, and the wall between them.",
-    "usage": "What compute sessions came to in the last 30 days.",
-    "vfolder": "Folders that users keep their data in.",
-    "job": "Work outside the database that is promised, under way or stuck.",
-    "audit": "Who did what, when and with which outcome.",
+
+class Noun(NamedTuple):
+    """What a noun stands for, and the slices whose routes have commands on it."""
+
+    help: str
+    slices: tuple[str, ...] = ()
+
+
+NOUNS: Final = {
+    "user": Noun("People and programs that can log in.", ("users", "lockout", "resets")),
+    "access-key": Noun("API credentials.", ("access_keys",)),
+    "agent": Noun("Machines that run compute sessions.", ("compute",)),
+    "compute": Noun("Compute sessions: workloads that run on agents.", ("compute",)),
+    "group": Noun("Users inside a tenant.", ("groups",)),
+    "keypair-policy": Noun("What an access key may use.", ("resources",)),
+    "session": Noun("Logins: one's own, and those of users.", ("sessions",)),
+    "second-factor": Noun("Codes of an authenticator app, and recovery codes.", ("second_factor",)),
+    "resource-policy": Noun("What a user may use.", ("resources",)),
+    "password": Noun(
+        "Passwords: one's own, lost ones, and the rules for all.", ("password_policies", "resets")
+    ),
+    "password policy": Noun("What a tenant asks of passwords."),
+    "tenant": Noun("Customers, and the wall between them.", ("tenants",)),
+    "usage": Noun("What compute sessions came to in the last 30 days."),
+    "vfolder": Noun("Folders that users keep their data in.", ("storage",)),
+    "job": Noun("Work outside the database that is promised, under way or stuck.", ("jobs",)),
+    "audit": Noun("Who did what, when and with which outcome.", ("audit",)),
 }
+"""A command loads the routes of its noun only, so that help is there at once."""
 
 
 class Tree(click.Group):
@@ -68,21 +81,31 @@ class Tree(click.Group):
         super().__init__(name=words[-1] if words else "tenantry", **more)  # type: ignore[arg-type]  # handed on to click
         self.params = [*self.params, *common_options()]
         self._words = words
-        self._derived = _below(words, {r.command: r for r in ROUTES if r.command})
         self._written = _below(words, HAND_WRITTEN)
 
+    @cached_property
+    def _derived(self) -> "Mapping[tuple[str, ...], Route]":
+        slices = NOUNS[self._words[0]].slices if self._words else ()
+        modules = [importlib.import_module(f"tenantry.{slice}.routes") for slice in slices]
+        routes = [route for module in modules for route in module.ROUTES]
+        return _below(self._words, {route.command: route for route in routes if route.command})
+
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({path[0] for path in (*self._derived, *self._written)})
+        nouns = () if self._words else [(name,) for name in NOUNS if " " not in name]
+        return sorted({path[0] for path in (*nouns, *self._derived, *self._written)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         path = (cmd_name,)
         if path in self._written:
             return _imported(self._written[path])
         if path in self._derived:
+            from tenantry.cli.derive import command_of
+            from tenantry.wire import Binding
+
             return command_of(Binding(self._derived[path]))
         if cmd_name in self.list_commands(ctx):
             words = (*self._words, cmd_name)
-            return Tree(words, help=_NOUNS.get(" ".join(words)), no_args_is_help=True)
+            return Tree(words, help=NOUNS[" ".join(words)].help, no_args_is_help=True)
         return None
 
 
