@@ -9,64 +9,48 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from prometheus_client import CollectorRegistry
 
 from tenantry import bootstrap
 from tenantry.access_keys.processors import AccessKeyProcessors
-from tenantry.adapters.agents import LocalAgents
-from tenantry.adapters.anchor import AnchorFile
-from tenantry.adapters.argon2 import ThreadedHasher
-from tenantry.adapters.cipher import Cipher, ensure_keys, read_keys
 from tenantry.adapters.log import LogMonitor
-from tenantry.adapters.mail_folder import FolderMailer
 from tenantry.adapters.mail_report import MailReporter, ReportPost
-from tenantry.adapters.postgres.database import APPLICATION, PostgresDatabase, open_fence, open_pool
-from tenantry.adapters.postgres.embedded import EmbeddedPostgres
-from tenantry.adapters.postgres.migrate import migrate as migrate_database
+from tenantry.adapters.postgres.database import PostgresDatabase
 from tenantry.adapters.prometheus import MetricsMonitor
-from tenantry.adapters.smtp import SmtpMailer
-from tenantry.adapters.storage import LocalStorage
-from tenantry.adapters.supervisor import kept_running
-from tenantry.adapters.valkey import EmbeddedValkey, ValkeyConnection, available
-from tenantry.adapters.valkey_statistics import NoStatistics, ValkeyStatistics
-from tenantry.assembly import Assembly, Foundation
-from tenantry.audit.keys import PersonKeys
-from tenantry.audit.parts import AuditParts
+from tenantry.assembly import Assembly
 from tenantry.audit.processors import AuditProcessors
-from tenantry.audit.recorder import AuditMonitor, AuditRecorder
+from tenantry.audit.recorder import AuditMonitor
 from tenantry.audit.repository import AuditRepository
 from tenantry.auth.processors import AuthProcessors
 from tenantry.auth.step_up import StepUpGuard
 from tenantry.compute.processors import ComputeProcessors
-from tenantry.config import ConnectionParams, make_data_folder, read_connection, write_connection
+from tenantry.config import ConnectionParams, read_connection, write_connection
 from tenantry.errors import ConnectionError
+from tenantry.foundation import Foundation, lay_foundation
 from tenantry.groups.processors import GroupProcessors
 from tenantry.jobs.processors import JobProcessors
 from tenantry.jobs.worker import Worker
-from tenantry.kernel.action import Action, Audience, current_actor, current_run
+from tenantry.kernel.action import Action
 from tenantry.kernel.clock import Clock, SystemClock
 from tenantry.kernel.monitor import ActionMonitor
 from tenantry.kernel.processor import Runner
 from tenantry.lockout.processors import LockProcessors
-from tenantry.mail.model import Sender
 from tenantry.mail.ports import Mailer
 from tenantry.password_policies.processors import PasswordPolicyProcessors
 from tenantry.resets.processors import ResetProcessors
 from tenantry.resources.processors import ResourceProcessors
-from tenantry.routes import ROUTES, wire
+from tenantry.routes import wire
 from tenantry.second_factor.processors import SecondFactorProcessors
 from tenantry.sessions.processors import SessionProcessors
 from tenantry.settings import Settings
 from tenantry.storage.processors import VfolderProcessors
 from tenantry.tenants.processors import TenantProcessors
-from tenantry.users.access import BuiltInRoleGuard, bound_tenant
+from tenantry.users.access import BuiltInRoleGuard
 from tenantry.users.processors import UserProcessors
 
 logger = logging.getLogger(__name__)
 
-OWNER, DATABASE = "tenantry_owner", "postgres"
 MAIL_ATTEMPTS = 14
 """Half an hour: longer than a mail server restarts, and shorter than most tokens are good."""
 
@@ -84,14 +68,7 @@ class Check:
 class App:
     """Everything put together. Made by ``open_app`` only, and used within its block."""
 
-    def __init__(
-        self,
-        foundation: Foundation,
-        *,
-        database: PostgresDatabase,
-        recorder: AuditRecorder,
-        valkey: ValkeyConnection | None,
-    ) -> None:
+    def __init__(self, foundation: Foundation) -> None:
         self.settings = foundation.settings
         self.clock = foundation.clock
         self.storage_manager = foundation.storage_manager
@@ -100,12 +77,12 @@ class App:
         self.wire = wire()
         self.registry = CollectorRegistry()
         self.first_password: str | None = None
-        self.database = database
-        self._valkey = valkey
+        self.database = foundation.database
+        self._valkey = foundation.valkey
         self.action_monitors: list[ActionMonitor] = [
             LogMonitor(),
             MetricsMonitor(self.registry),
-            AuditMonitor(recorder, AuditRepository(), database),
+            AuditMonitor(foundation.recorder, AuditRepository(), self.database),
         ]
         self.assembly = services = Assembly(foundation)
         self.report_post = _report_post(foundation, services)
@@ -137,8 +114,8 @@ class App:
         policies = passwords.policies
         self.password_policies = PasswordPolicyProcessors(password_policy_service=policies, run=run)
         self.resources = ResourceProcessors(resource_service=services.resources, run=run)
-        self.vfolders = VfolderProcessors(storage_service=services.storage, run=run)
-        self.compute = ComputeProcessors(compute_service=services.compute, run=run)
+        self.vfolders = VfolderProcessors(storage_service=services.workloads.storage, run=run)
+        self.compute = ComputeProcessors(compute_service=services.workloads.compute, run=run)
         self.jobs = JobProcessors(job_service=services.jobs, run=run)
         self.audit_parts = foundation.audit
         self.audit = AuditProcessors(parts=self.audit_parts, run=run)
@@ -152,9 +129,9 @@ class App:
             _keep_partitions(self.database, self.clock),
             self.user_service.purger.worker.run_forever(),
             services.tenant_deletion.worker.run_forever(),
-            services.storage.run_forever(),
-            services.compute_upkeep.run_forever(),
-            services.usage_collector.run_forever(),
+            services.workloads.storage.run_forever(),
+            services.workloads.compute_upkeep.run_forever(),
+            services.workloads.usage_collector.run_forever(),
             self.audit_parts.upkeep.run_forever(),
             services.logins.lockout.run_forever(),
             self.mail_worker().run_forever(),
@@ -226,38 +203,16 @@ async def open_app(
     settings = settings or Settings.from_environment(os.environ)
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        dsn = await _database(stack, settings)
-        valkey_url = await _valkey_url(stack, settings)
-        pool = await open_pool(dsn, settings)
-        stack.push_async_callback(_close, pool)
-        cipher = _cipher(settings)
-        keys = PersonKeys(cipher=cipher, make_box=lambda key: Cipher([key]))
-        fence = await open_fence(dsn, settings, _fenced_tenant)
-        stack.push_async_callback(_close, fence.pool)
-        recorder = AuditRecorder(AuditRepository(), keys, clock)
-        database = PostgresDatabase(pool, recorder, settings.database_acquire_timeout, fence)
-        foundation = await _foundation(
-            stack,
-            settings,
-            database,
-            clock,
-            valkey_url,
-            mailer,
-            cipher=cipher,
-            person_keys=keys,
-        )
-        valkey = ValkeyConnection.connect(valkey_url) if valkey_url else None
-        if valkey is not None:
-            stack.push_async_callback(valkey.close)
-        app = App(foundation, database=database, recorder=recorder, valkey=valkey)
+        foundation = await lay_foundation(stack, settings, clock, mailer)
+        app = App(foundation)
         await app.assembly.prepare_secrets()
-        app.first_password = await bootstrap.ensure_superadmin(database, app.users, settings)
+        app.first_password = await bootstrap.ensure_superadmin(app.database, app.users, settings)
         if app.first_password is not None:
             app.write_connection_file(settings.host, settings.port or 8420)
         for work in app.upkeep() if upkeep else ():
             stack.push_async_callback(_cancel, asyncio.create_task(work))
         stack.push_async_callback(app.drain)
-        stack.push_async_callback(app.assembly.deletions.close)
+        stack.push_async_callback(app.assembly.workloads.deletions.close)
         stack.push_async_callback(app.job_service.close)
         yield app
 
@@ -278,135 +233,6 @@ def _report_post(foundation: Foundation, services: Assembly) -> ReportPost | Non
         host=settings.base_url.partition("://")[2],
         interval=timedelta(minutes=settings.report_minutes),
     )
-
-
-def mailer_of(settings: Settings) -> Mailer:
-    """The mail server that is named, or else a folder."""
-    name, address = settings.smtp_from
-    sender = Sender(address, name)
-    if settings.smtp_host is None:
-        return FolderMailer(settings.data_dir / "outgoing-mail", sender)
-    return SmtpMailer(
-        host=settings.smtp_host,
-        port=settings.smtp_port,
-        security=settings.smtp_security,
-        sender=sender,
-        username=settings.smtp_user,
-        password=settings.smtp_password,
-        authorities=settings.smtp_ca_file,
-        timeout=settings.smtp_timeout,
-    )
-
-
-def _fenced_tenant() -> UUID | None:
-    """The tenant that what runs now is bound to: that of its actor.
-
-    An action that is open to everybody, such as a login, is asked by nobody in particular.
-    """
-    run = current_run()
-    if run is not None and run.action.audience is Audience.EVERYONE:
-        return None
-    return bound_tenant(current_actor())
-
-
-def _cipher(settings: Settings) -> Cipher:
-    """The keys of the file named, or of our own, which the first start makes."""
-    if settings.secret_key_file is not None:
-        return read_keys(settings.secret_key_file)
-    return ensure_keys(settings.data_dir / "secret.keys")
-
-
-async def _foundation(
-    stack: AsyncExitStack,
-    settings: Settings,
-    database: PostgresDatabase,
-    clock: Clock,
-    valkey_url: str | None,
-    mailer: Mailer | None,
-    *,
-    cipher: Cipher,
-    person_keys: PersonKeys,
-) -> Foundation:
-    async with database.transaction() as tx:
-        cursor_key = await bootstrap.install(tx, clock)
-    hasher = ThreadedHasher(
-        memory_kib=settings.hash_memory_kib,
-        time_cost=settings.hash_time_cost,
-        parallelism=settings.hash_parallelism,
-        threads=settings.hash_threads,
-        queue=settings.hash_queue,
-    )
-    stack.callback(hasher.close)
-    make_data_folder(settings.data_dir)
-    storage = LocalStorage(settings.storage_roots or {"local": settings.data_dir / "vfolders"})
-    stack.callback(storage.close)
-    await storage.prepare()
-    statistics = ValkeyStatistics.connect(valkey_url) if valkey_url else NoStatistics()
-    if isinstance(statistics, ValkeyStatistics):
-        stack.push_async_callback(statistics.close)
-    audit = AuditParts(
-        database=database,
-        cipher=cipher,
-        keys=person_keys,
-        anchor=AnchorFile(settings.audit_anchor or settings.data_dir / "audit.anchor"),
-        tags=frozenset(route.action.tag for route in ROUTES),
-        settings=settings,
-        clock=clock,
-        cursor_key=cursor_key,
-    )
-    return Foundation(
-        settings=settings,
-        database=database,
-        clock=clock,
-        cursor_key=cursor_key,
-        hasher=hasher,
-        cipher=cipher,
-        audit=audit,
-        storage_manager=storage,
-        agent_registry=LocalAgents(settings.data_dir / "agents"),
-        valkey_stat_client=statistics,
-        mailer=mailer or mailer_of(settings),
-    )
-
-
-async def migrate(settings: Settings) -> str:
-    """Bring the database up to date and say which revision it has now."""
-    async with AsyncExitStack() as stack:
-        if settings.database_url:
-            return await migrate_database(settings.migration_database_url or settings.database_url)
-        postgres = await stack.enter_async_context(kept_running(_embedded_postgres(settings)))
-        return await migrate_database(postgres.dsn(OWNER, DATABASE))
-
-
-def _embedded_postgres(settings: Settings) -> EmbeddedPostgres:
-    return EmbeddedPostgres(settings.data_dir / "postgres", bin_dir=settings.postgres_bin)
-
-
-async def _database(stack: AsyncExitStack, settings: Settings) -> str:
-    """A migrated database's address for the application."""
-    if settings.database_url:
-        await migrate_database(settings.migration_database_url or settings.database_url)
-        return settings.database_url
-    postgres = await stack.enter_async_context(kept_running(_embedded_postgres(settings)))
-    await migrate_database(postgres.dsn(OWNER, DATABASE))
-    return postgres.dsn(APPLICATION, DATABASE)
-
-
-async def _valkey_url(stack: AsyncExitStack, settings: Settings) -> str | None:
-    """Where Valkey answers: the one named, else our own where its wheel is installed."""
-    if settings.valkey_url is not None or not available():
-        return settings.valkey_url
-    server = EmbeddedValkey(settings.data_dir / "valkey")
-    return (await stack.enter_async_context(kept_running(server))).url
-
-
-async def _close(pool: Any) -> None:  # Any: asyncpg's pool
-    """Close in order, but do not wait for connections that are stuck."""
-    try:
-        async with asyncio.timeout(5):
-            await pool.close()
-    except TimeoutError:
-        pool.terminate()
 
 
 async def _cancel(task: "asyncio.Task[None]") -> None:

@@ -1,6 +1,5 @@
 """Puts the services together from the adapters; ``app.py`` starts and ends what they stand on."""
 
-from dataclasses import dataclass
 from functools import cached_property
 
 from tenantry.access_keys.companion import AccessKeyCompanion
@@ -8,73 +7,32 @@ from tenantry.access_keys.identification import AccessKeyIdentifier
 from tenantry.access_keys.keyring import Keyring
 from tenantry.access_keys.repository import AccessKeyRepository
 from tenantry.access_keys.service import AccessKeyService
-from tenantry.adapters.agents import LocalAgents
-from tenantry.adapters.cipher import Cipher
-from tenantry.audit.parts import AuditParts
 from tenantry.auth.service import AuthService
-from tenantry.compute.launcher import Launcher
-from tenantry.compute.purge import ComputePurge
-from tenantry.compute.repository import ComputeRepository
-from tenantry.compute.service import ComputeService
-from tenantry.compute.upkeep import ComputeUpkeep
+from tenantry.foundation import Foundation
 from tenantry.groups.companion import GroupCompanion
 from tenantry.groups.repository import GroupRepository
 from tenantry.groups.service import GroupService
 from tenantry.jobs.repository import JobRepository
 from tenantry.jobs.service import JobService
-from tenantry.kernel.clock import Clock
-from tenantry.kernel.transaction import Database
 from tenantry.login_assembly import LoginAssembly
-from tenantry.mail.ports import Mailer
 from tenantry.password_parts import PasswordParts
-from tenantry.passwords.ports import PasswordHasher
 from tenantry.resources.repository import keypair_policies, resource_policies
 from tenantry.resources.service import ResourceService
 from tenantry.second_factor.companion import SecondFactorCompanion
 from tenantry.second_factor.repository import SecondFactorRepository
 from tenantry.second_factor.service import SecondFactorService
 from tenantry.second_factor.verifier import CodeVerifier
-from tenantry.settings import Settings
-from tenantry.storage.companion import VfolderCompanion
-from tenantry.storage.deletion import Deletions
-from tenantry.storage.mounting import FolderMounts
-from tenantry.storage.ports import StorageManager
-from tenantry.storage.purge import VfolderPurge
-from tenantry.storage.quota import Quotas
-from tenantry.storage.repository import FolderRepository
-from tenantry.storage.service import StorageService
 from tenantry.tenants.companion import TenantCompanion
 from tenantry.tenants.deletion import TenantDeletion
 from tenantry.tenants.membership import TenantMembership
 from tenantry.tenants.repository import TenantRepository
 from tenantry.tenants.service import TenantService
-from tenantry.usage.collector import UsageCollector
-from tenantry.usage.ports import ValkeyStatClient
-from tenantry.usage.purge import UsagePurge
-from tenantry.usage.repository import UsageRepository
-from tenantry.usage.service import UsageService
 from tenantry.users.access import Scope
 from tenantry.users.admin_repository import AdminUserRepository
 from tenantry.users.ports import Companions
 from tenantry.users.repository import UserRepository
 from tenantry.users.service import UserService
-
-
-@dataclass(frozen=True)
-class Foundation:
-    """What all services stand on."""
-
-    settings: Settings
-    database: Database
-    clock: Clock
-    cursor_key: bytes
-    hasher: PasswordHasher
-    cipher: Cipher
-    audit: AuditParts
-    storage_manager: StorageManager
-    agent_registry: LocalAgents
-    valkey_stat_client: ValkeyStatClient
-    mailer: Mailer
+from tenantry.workload_assembly import WorkloadAssembly
 
 
 class Assembly:
@@ -86,9 +44,7 @@ class Assembly:
         self._factors = SecondFactorRepository()
         self._groups = GroupRepository()
         self._tenants = TenantRepository()
-        self._folders = FolderRepository()
-        self._compute = ComputeRepository()
-        self._usage = UsageRepository()
+        self.workloads = WorkloadAssembly(foundation)
         self.passwords = PasswordParts(foundation, self)
 
     @cached_property
@@ -146,27 +102,15 @@ class Assembly:
             clock=self._on.clock,
             cursor_key=self._on.cursor_key,
             password_rules=self.passwords.rules,
-            month_statistics=self.usage,
+            month_statistics=self.workloads.usage,
             companions=self._companions,
         )
 
     @cached_property
     def admin_user_repository(self) -> AdminUserRepository:
         """What a purge does, in this order."""
-        compute = ComputePurge(
-            database=self._on.database,
-            compute_repository=self._compute,
-            compute_service=self.compute,
-        )
-        vfolders = VfolderPurge(
-            database=self._on.database,
-            folder_repository=self._folders,
-            companion=self._vfolder_companion,
-            mounts=self.compute,
-        )
-        steps = (compute, vfolders, UsagePurge(usage_service=self.usage))
         return AdminUserRepository(
-            steps=steps,
+            steps=self.workloads.purge_steps,
             companions=self._companions,
             job_service=self.jobs,
             clock=self._on.clock,
@@ -201,7 +145,7 @@ class Assembly:
             database=self._on.database,
             tenant_repository=self._tenants,
             purges=self.users.purger,
-            workloads=self.compute,
+            workloads=self.workloads.compute,
             job_service=self.jobs,
             clock=self._on.clock,
         )
@@ -276,60 +220,6 @@ class Assembly:
         )
 
     @cached_property
-    def storage(self) -> StorageService:
-        """Vfolders."""
-        return StorageService(
-            database=self._on.database,
-            storage_manager=self._on.storage_manager,
-            folder_repository=self._folders,
-            deletions=self.deletions,
-            mounts=self.compute,
-            quotas=self._quotas,
-            clock=self._on.clock,
-            cursor_key=self._on.cursor_key,
-        )
-
-    @cached_property
-    def compute(self) -> ComputeService:
-        """Agents and compute sessions."""
-        return ComputeService(
-            database=self._on.database,
-            compute_repository=self._compute,
-            launcher=self._launcher,
-            folders=self._folder_mounts,
-            clock=self._on.clock,
-            cursor_key=self._on.cursor_key,
-        )
-
-    @cached_property
-    def compute_upkeep(self) -> ComputeUpkeep:
-        """Keeps the records and the agents in step."""
-        return ComputeUpkeep(
-            database=self._on.database,
-            compute_repository=self._compute,
-            launcher=self._launcher,
-            agent_registry=self._on.agent_registry,
-            clock=self._on.clock,
-            own_agent=self._on.agent_registry.described(self._on.clock.now()),
-        )
-
-    @cached_property
-    def usage(self) -> UsageService:
-        """Month statistics."""
-        return UsageService(usage_repository=self._usage, clock=self._on.clock)
-
-    @cached_property
-    def usage_collector(self) -> UsageCollector:
-        """Takes samples and closes bins."""
-        return UsageCollector(
-            database=self._on.database,
-            usage_repository=self._usage,
-            agent_registry=self._on.agent_registry,
-            valkey_stat_client=self._on.valkey_stat_client,
-            clock=self._on.clock,
-        )
-
-    @cached_property
     def _companions(self) -> list[Companions]:
         return [
             TenantCompanion(tenant_repository=self._tenants),
@@ -338,7 +228,7 @@ class Assembly:
                 access_key_repository=self._keys, keyring=self.keyring, clock=self._on.clock
             ),
             SecondFactorCompanion(second_factor_repository=self._factors),
-            self._vfolder_companion,
+            self.workloads.vfolder_companion,
             self._on.audit.companion,
         ]
 
@@ -356,52 +246,5 @@ class Assembly:
             database=self._on.database,
             second_factor_repository=self._factors,
             cipher=self._on.cipher,
-            clock=self._on.clock,
-        )
-
-    @cached_property
-    def deletions(self) -> Deletions:
-        """Removes folders in the background."""
-        return Deletions(
-            database=self._on.database,
-            storage_manager=self._on.storage_manager,
-            folder_repository=self._folders,
-            clock=self._on.clock,
-        )
-
-    @cached_property
-    def _vfolder_companion(self) -> VfolderCompanion:
-        return VfolderCompanion(
-            database=self._on.database,
-            folder_repository=self._folders,
-            deletions=self.deletions,
-            clock=self._on.clock,
-        )
-
-    @cached_property
-    def _quotas(self) -> Quotas:
-        return Quotas(
-            database=self._on.database,
-            storage_manager=self._on.storage_manager,
-            folder_repository=self._folders,
-            clock=self._on.clock,
-        )
-
-    @cached_property
-    def _folder_mounts(self) -> FolderMounts:
-        return FolderMounts(
-            database=self._on.database,
-            storage_manager=self._on.storage_manager,
-            folder_repository=self._folders,
-            quotas=self._quotas,
-        )
-
-    @cached_property
-    def _launcher(self) -> Launcher:
-        return Launcher(
-            database=self._on.database,
-            compute_repository=self._compute,
-            agent_registry=self._on.agent_registry,
-            folders=self._folder_mounts,
             clock=self._on.clock,
         )

@@ -16,7 +16,8 @@ from tenantry.resets.model import ResetPolicy
 from tenantry.resets.service import ResetService
 
 if TYPE_CHECKING:
-    from tenantry.assembly import Assembly, Foundation
+    from tenantry.assembly import Assembly
+    from tenantry.foundation import Foundation
 
 
 class PasswordParts:

@@ -202,7 +202,7 @@ async def test_a_guest_has_a_folder_as_it_is_shared(
     tenantry: App, john: UserData, permission: SharePermission
 ) -> None:
     jane = await make_user(tenantry, "jane", container_uid=2000)
-    await tenantry.assembly.compute_upkeep.run_once()
+    await tenantry.assembly.workloads.compute_upkeep.run_once()
     await shared(tenantry, john, "data", permission)
     with acting_as(john):
         await said(tenantry, (await run(tenantry, "echo john > data/file", "data")).id)
@@ -220,7 +220,7 @@ async def test_a_guest_has_a_folder_as_it_is_shared(
 async def test_a_mounted_folder_stays_until_its_session_has_ended(
     tenantry: App, john: UserData
 ) -> None:
-    await tenantry.assembly.compute_upkeep.run_once()
+    await tenantry.assembly.workloads.compute_upkeep.run_once()
     folder_data = await a_folder(tenantry, john, "data")
     with acting_as(john):
         session = await run(tenantry, "sleep 600", "data")

@@ -246,7 +246,7 @@ class Lab:
 
 @pytest.fixture
 async def lab(tenantry: App, john: UserData) -> AsyncIterator[Lab]:
-    await tenantry.assembly.compute_upkeep.run_once()
+    await tenantry.assembly.workloads.compute_upkeep.run_once()
     lab = Lab(tenantry, john, await make_user(tenantry, "jane"))
     yield lab
     agents = tenantry.agent_registry

@@ -238,7 +238,7 @@ async def test_what_a_purged_user_used_stays_in_the_sums_of_nobody(
     await usage.collect(61)
     before = await usage.of_all()
     for user in (john, jane, john):
-        step = UsagePurge(usage_service=tenantry.assembly.usage)
+        step = UsagePurge(usage_service=tenantry.assembly.workloads.usage)
         async with tenantry.database.transaction() as tx:
             await step.forget(tx, user.id)
     assert (await usage.of_all()).stats == before.stats

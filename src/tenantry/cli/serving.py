@@ -36,8 +36,8 @@ def migrate(data_dir: str | None) -> None:
 
     import anyio
 
-    from tenantry.app import migrate as migrate_database
     from tenantry.cli.output import say
+    from tenantry.foundation import migrate as migrate_database
 
     revision = anyio.run(migrate_database, settings)
     say(f"The database is at revision {revision}.")
