@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from tenantry import app
+from tenantry import foundation
 from tenantry.adapters.postgres.database import PostgresDatabase
 from tenantry.adapters.postgres.transaction import PostgresTransaction
 from tenantry.http.serve import run_server
@@ -42,5 +42,5 @@ class NaiveDatabase(PostgresDatabase):
 
 
 if __name__ == "__main__":
-    setattr(app, "PostgresDatabase", NaiveDatabase)  # noqa: B010 - mypy forbids the plain form
+    setattr(foundation, "PostgresDatabase", NaiveDatabase)  # noqa: B010 - mypy forbids the plain form
     run_server(Settings.from_environment(os.environ))
