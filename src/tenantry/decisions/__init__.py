@@ -1,0 +1,4 @@
+"""Who may do what in which database: one engine, pure, in memory.
+
+``docs/explanation/decisions.md`` tells how it works.
+"""

@@ -1,0 +1,48 @@
+"""Decisions kept as such, for as long as nothing changes."""
+
+import threading
+
+Question = tuple[object, ...]
+
+
+class Epoch:
+    """The time between two changes. Its yes and no are its own, and mean nothing in another.
+
+    So a change makes all kept decisions void by being there; none has to be removed.
+    """
+
+    __slots__ = ("no", "yes")
+
+    def __init__(self) -> None:
+        self.yes = object()
+        self.no = object()
+
+
+class Cache:
+    """Up to ``size`` decisions: the recent ones, and behind them those from before.
+
+    When there are enough recent ones, they become those from before, and what was before goes.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._half = max(1, size // 2)
+        self.recent: dict[Question, object] = {}
+        self._before: dict[Question, object] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self.recent) + len(self._before)
+
+    def find_older(self, question: Question) -> object | None:
+        """The decision, if it is one from before; from now on it is a recent one."""
+        answer = self._before.get(question)
+        if answer is not None:
+            self.put(question, answer)
+        return answer
+
+    def put(self, question: Question, answer: object) -> None:
+        """Keep a decision, said in its epoch's yes or no."""
+        with self._lock:
+            if len(self.recent) >= self._half:
+                self._before, self.recent = self.recent, {}
+            self.recent[question] = answer

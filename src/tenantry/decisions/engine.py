@@ -1,0 +1,202 @@
+"""The engine: may this user do that there, now?
+
+A user is a flat tuple of numbers, a door a dictionary of the numbers that open it, made when it is
+first asked about. A check is then: does one of the user's numbers open the door? Nothing here
+waits for anything. Many threads may ask while others change.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from uuid import UUID
+
+from tenantry.decisions.cache import Cache, Epoch
+from tenantry.decisions.facts import RoleFacts, TenantFacts, UserFacts
+from tenantry.decisions.gates import Doors, Gates
+from tenantry.decisions.numbers import Numbers
+from tenantry.decisions.users import Users
+from tenantry.decisions.world import World
+from tenantry.privileges.model import Privilege, object_named
+
+Reach = dict[str | None, Doors]
+"""The databases that users of a tenant have come to, as far as was asked."""
+
+
+class Decisions:
+    """What there is to know for decisions, and the decisions.
+
+    ``most_users`` and ``most_numbers`` (in compiled gates) bound the memory; who is not known is
+    allowed nothing: where an answer is no, ask ``knows`` before you believe it. ``cached`` is how
+    many decisions are kept as such; 0: none.
+    """
+
+    def __init__(
+        self, *, most_users: int = 2_000_000, most_numbers: int = 20_000_000, cached: int = 0
+    ) -> None:
+        self.world = World(Numbers())
+        self._users = Users(self.world, most_users)
+        self._gates = Gates(most_numbers)
+        self._most_databases = max(1000, most_numbers // 100)
+        self._reach: dict[int, Reach] = {}
+        self._common: Reach = {}
+        self._epoch = Epoch()
+        self._cache = Cache(cached) if cached else None
+        # Held by whoever changes anything, and by checks that must look closer.
+        self._lock = threading.Lock()
+
+    def check(
+        self,
+        user_id: UUID,
+        privilege: Privilege | None,
+        database: str | None = None,
+        schema: str | None = None,
+        table: str | None = None,
+        *,
+        now: datetime,
+    ) -> bool:
+        """Whether the user has the privilege on the object now.
+
+        None asks whether there is any privilege on the object or beneath it.
+        """
+        epoch = self._epoch
+        cache = self._cache
+        if cache is not None:
+            key = (user_id.int, privilege, database, schema, table)
+            found = cache.recent.get(key) or cache.find_older(key)
+            if found is epoch.yes:
+                return True
+            if found is epoch.no:
+                return False
+        try:
+            user = self._users.recent[user_id.int]
+            gate = self._reach[user[0]][database].gates[privilege, schema, table]
+        except KeyError:
+            return self._look_closer(user_id, privilege, database, schema, table, now)
+        allowed = not gate.keys().isdisjoint(user)
+        # User and gate must be of one moment: else a right could seem to be there that two
+        # changes, one after the other, never let anybody have.
+        if self._epoch is not epoch:
+            return self._look_closer(user_id, privilege, database, schema, table, now)
+        if cache is not None:
+            cache.put(key, epoch.yes if allowed else epoch.no)
+        return allowed
+
+    def has_database_access(self, user_id: UUID, database: str, *, now: datetime) -> bool:
+        """Whether the user has any privilege on the database or on something in it."""
+        return self.check(user_id, None, database, now=now)
+
+    def knows(self, user_id: UUID) -> bool:
+        """Whether the user's facts are here. If not, fetch and ``load`` them."""
+        return self._users.knows(user_id.int)
+
+    def load(self, users: Iterable[UserFacts], *, now: datetime) -> None:
+        """Take in users who are not known; those who are stay as they are."""
+        for user in users:
+            with self._lock:
+                if not self._users.knows(user.id.int):
+                    self._put(user, now)
+
+    def put_user(self, user: UserFacts, *, now: datetime) -> None:
+        """Add or replace a user."""
+        with self._changing():
+            self._put(user, now)
+
+    def drop_user(self, user_id: UUID) -> None:
+        """Forget a user: because there is none any more, or because the facts have changed."""
+        with self._changing():
+            self._users.drop(user_id.int)
+
+    def put_role(self, role: RoleFacts) -> None:
+        """Add or replace a role, however many users hold it."""
+        with self._changing():
+            self._gates.drop(self.world.put_role(role))
+
+    def drop_role(self, role_id: UUID) -> None:
+        """Forget a role."""
+        with self._changing():
+            self._gates.drop(self.world.drop_role(role_id))
+
+    def put_tenant(self, tenant: TenantFacts) -> None:
+        """Add or replace a tenant."""
+        with self._changing():
+            self.world.put_tenant(tenant)
+            self._forget_walls()
+
+    def drop_tenant(self, tenant_id: UUID) -> None:
+        """Forget a tenant: users of it are allowed nothing."""
+        with self._changing():
+            self.world.drop_tenant(tenant_id)
+            self._forget_walls()
+
+    def put_database(self, database: str, tenant_id: UUID | None) -> None:
+        """Say which tenant the database belongs to; None: to none."""
+        with self._changing():
+            self.world.put_database(database, tenant_id)
+            self._gates.drop({database})
+            self._forget_walls()
+
+    def drop_database(self, database: str) -> None:
+        """Say that the database belongs to no tenant any more."""
+        self.put_database(database, None)
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """One step: who asks meanwhile is answered as before it or as after it.
+
+        The epoch ends with the step. What was decided in its course is void, and who has looked
+        at one thing before the end and at another after it looks again.
+        """
+        with self._lock:
+            try:
+                yield
+            finally:
+                self._epoch = Epoch()
+
+    def _put(self, user: UserFacts, now: datetime) -> None:
+        # Doors that do not know a right of the user yet must go before the user is seen.
+        self._gates.drop(self._users.give_numbers(user))
+        self._users.put(user, now)
+
+    def _forget_walls(self) -> None:
+        self._reach = {}
+        self._common = {}
+
+    def _look_closer(
+        self,
+        user_id: UUID,
+        privilege: Privilege | None,
+        database: str | None,
+        schema: str | None,
+        table: str | None,
+        now: datetime,
+    ) -> bool:
+        """The check where something is timed, shut, changing, or not compiled yet."""
+        thing = object_named(database, schema, table)
+        with self._lock:
+            user = self._users.at(user_id.int, now)
+            if user is None or not self.world.lets_in(user[0], database):
+                return False
+            doors = self._reach_of(user[0], database)
+            key = (privilege, schema, table)
+            gate = doors.gates.get(key)
+            if gate is None:
+                known = doors.timed.get(key)
+                if known is not None and known[1].holds_at(now):
+                    gate = known[0]
+                else:
+                    gate, window = self.world.opening(privilege, thing, now)
+                    self._gates.put(doors, key, gate, window)
+            return not gate.keys().isdisjoint(user)
+
+    def _reach_of(self, tenant: int, database: str | None) -> Doors:
+        """The doors of a database that the tenant's users are let in to."""
+        if self._gates.databases > self._most_databases:
+            self._gates.forget_all()
+            self._forget_walls()
+        reach = self._reach.get(tenant)
+        if reach is None:
+            # Tenants without a wall come to the same databases.
+            reach = {} if self.world.tenants[tenant].isolated else self._common
+            self._reach[tenant] = reach
+        return reach.setdefault(database, self._gates.doors(database))
