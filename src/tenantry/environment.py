@@ -137,6 +137,20 @@ def mailbox(value: str) -> tuple[str, str]:
     return (match[1] or "").strip(' "'), match[2]
 
 
+def hosts(value: str) -> tuple[str | Network, ...]:
+    """Names of hosts, folders of Unix sockets, addresses and networks, with commas between."""
+    expected = "hosts, addresses, networks or folders of sockets with commas between"
+    found: list[str | Network] = []
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        try:
+            found.append(ip_network(part))
+        except ValueError:
+            if not re.fullmatch(r"/[^\s,]*|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", part):
+                raise ValueError(expected) from None
+            found.append(part.rstrip("/") or "/")
+    return tuple(found)
+
+
 def networks(value: str) -> tuple[Network, ...]:
     """Addresses and networks; one that takes in everybody would let anyone forge an address."""
     expected = "addresses or networks with commas between, such as 10.0.0.0/8,192.0.2.7"

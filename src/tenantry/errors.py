@@ -8,9 +8,10 @@
     │   │   └── PasswordRejected
     │   ├── UserNotFound · TenantNotFound · SessionNotFound · GroupNotFound · PolicyNotFound
     │   │   AccessKeyNotFound · ComputeSessionNotFound · AgentNotFound · VfolderNotFound
-    │   │   JobNotFound · RoleNotFound
+    │   │   JobNotFound · RoleNotFound · DatabaseNotFound
     │   ├── UserConflict              ``field`` names what is taken
     │   ├── GroupConflict · RoleConflict · PolicyConflict · VfolderConflict · TenantConflict
+    │   │   DatabaseConflict
     │   ├── VersionConflict           somebody else changed it first
     │   ├── InvalidToken              a one-time token that is not, or no longer, good
     │   └── StateConflict             the state forbids it now
@@ -141,6 +142,12 @@ class PolicyNotFound(AccountError):
     code = "policy_not_found"
 
 
+class DatabaseNotFound(AccountError):
+    """There is no such managed database."""
+
+    code = "database_not_found"
+
+
 class AccessKeyNotFound(AccountError):
     """There is no such access key."""
 
@@ -187,6 +194,12 @@ class PolicyConflict(AccountError):
     """Another policy has this name already."""
 
     code = "policy_conflict"
+
+
+class DatabaseConflict(AccountError):
+    """A database of this name is managed already, or belongs to another tenant."""
+
+    code = "database_conflict"
 
 
 class VfolderConflict(AccountError):

@@ -16,6 +16,7 @@ from tenantry.environment import (
     Network,
     choice,
     folder,
+    hosts,
     mailbox,
     mask_url,
     networks,
@@ -154,6 +155,14 @@ class Settings:
         web_url,
         "Address under which people reach the server, for links and cookies.",
         shown="`http://HOST:PORT`",
+    )
+    managed_hosts: tuple[str | Network, ...] = setting(
+        hosts("127.0.0.0/8,::1"),
+        hosts,
+        "Where managed databases may be: names of hosts, addresses, networks or folders of Unix "
+        "sockets, with commas between. A name that is not listed is allowed where all its "
+        "addresses are.",
+        shown="`127.0.0.0/8,::1`",
     )
     database_pool_min: int = setting(
         2, whole(0, 1000), "Connections to PostgreSQL that are kept open, for each of two roles."

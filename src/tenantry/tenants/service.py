@@ -2,7 +2,13 @@
 
 from uuid import UUID
 
-from tenantry.errors import InvalidInput, StateConflict, TenantLimitReached, VersionConflict
+from tenantry.errors import (
+    DatabaseConflict,
+    InvalidInput,
+    StateConflict,
+    TenantLimitReached,
+    VersionConflict,
+)
 from tenantry.kernel.action import Note, current_actor
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.page import Page, seal, unseal
@@ -160,14 +166,27 @@ class TenantService:
             before = await self._tenants.find_database(tx, name)
             now = self._clock.now()
             if await self._tenants.assign_database(tx, name, tenant.id, actor.id, now):
-                most = tenant.max_databases
-                if most is not None and tenant.database_count >= most:
-                    message = f"The tenant {tenant.name} may have {most} databases."
-                    raise TenantLimitReached(message, field="tenant", limit=most)
+                _require_room(tenant)
             after = await self._tenants.find_database(tx, name)
             names = before and before.tenant, after and after.tenant
             tx.note(_note(tenant, {f"database {name}": names} if names[0] != names[1] else {}))
         return DatabaseResult(after)
+
+    async def give_database(self, tx: Transaction, database: str, tenant_named: str) -> None:
+        """Have a database belong to a tenant as part of the transaction.
+
+        DatabaseConflict where it belongs to another one, TenantLimitReached where that has enough.
+        """
+        actor = current_actor()
+        tenant = await self._tenants.lock(tx, tenant_named, Scope.of(actor))
+        rules.require_present(tenant)
+        before = await self._tenants.find_database(tx, database)
+        if before is not None and before.tenant_id != tenant.id:
+            message = f"The database {database} belongs to the tenant {before.tenant}."
+            raise DatabaseConflict(message, field="database")
+        now = self._clock.now()
+        if await self._tenants.assign_database(tx, database, tenant.id, actor.id, now):
+            _require_room(tenant)
 
     async def release_database(self, action: ReleaseDatabaseAction) -> DatabaseResult:
         """Take a database from a tenant; StateConflict where another tenant has it."""
@@ -203,6 +222,13 @@ class TenantService:
         pairs = {field: (getattr(before, field), getattr(after, field)) for field in fields}
         tx.note(_note(after, {field: pair for field, pair in pairs.items() if pair[0] != pair[1]}))
         return after
+
+
+def _require_room(tenant: TenantData) -> None:
+    most = tenant.max_databases
+    if most is not None and tenant.database_count >= most:
+        message = f"The tenant {tenant.name} may have {most} databases."
+        raise TenantLimitReached(message, field="tenant", limit=most)
 
 
 def _note(tenant: TenantData, changes: dict[str, tuple[object, object]]) -> Note:

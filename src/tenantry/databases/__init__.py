@@ -1,0 +1,1 @@
+"""Managed databases: servers that enforce what is granted here."""
