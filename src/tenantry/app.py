@@ -26,6 +26,7 @@ from tenantry.auth.processors import AuthProcessors
 from tenantry.auth.step_up import StepUpGuard
 from tenantry.compute.processors import ComputeProcessors
 from tenantry.config import ConnectionParams, read_connection, write_connection
+from tenantry.databases.processors import DatabaseProcessors
 from tenantry.errors import ConnectionError
 from tenantry.foundation import Foundation, lay_foundation
 from tenantry.groups.processors import GroupProcessors
@@ -116,6 +117,7 @@ class App:
         self.resources = ResourceProcessors(resource_service=services.resources, run=run)
         self.vfolders = VfolderProcessors(storage_service=services.workloads.storage, run=run)
         self.compute = ComputeProcessors(compute_service=services.workloads.compute, run=run)
+        self.databases = DatabaseProcessors(database_service=services.databases, run=run)
         self.jobs = JobProcessors(job_service=services.jobs, run=run)
         self.audit_parts = foundation.audit
         self.audit = AuditProcessors(parts=self.audit_parts, run=run)

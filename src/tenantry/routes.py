@@ -4,6 +4,7 @@ from tenantry.access_keys.routes import ROUTES as ACCESS_KEYS
 from tenantry.audit.routes import ROUTES as AUDIT
 from tenantry.auth.routes import ROUTES as AUTH
 from tenantry.compute.routes import ROUTES as COMPUTE
+from tenantry.databases.routes import ROUTES as DATABASES
 from tenantry.groups.routes import ROUTES as GROUPS
 from tenantry.jobs.routes import ROUTES as JOBS
 from tenantry.lockout.routes import ROUTES as LOCKOUT
@@ -32,6 +33,7 @@ ROUTES = (
     *RESOURCES,
     *STORAGE,
     *COMPUTE,
+    *DATABASES,
     *JOBS,
     *AUDIT,
 )

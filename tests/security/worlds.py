@@ -14,6 +14,7 @@ from tenantry.access_keys.model import KeyScope
 from tenantry.app import App
 from tenantry.auth.actions import AuthenticateAction
 from tenantry.compute.actions import CreateComputeSessionAction
+from tenantry.databases.actions import AddDatabaseAction
 from tenantry.groups.actions import AddMemberAction, CreateGroupAction
 from tenantry.kernel.action import acting_as
 from tenantry.sessions.model import SessionToken
@@ -62,6 +63,9 @@ async def world(app: App, name: str) -> World:
     database = f"{name}-sales"
     await app.tenants.assign_database.wait_for_complete(
         AssignDatabaseToTenantAction(name, database)
+    )
+    await app.databases.add_database.wait_for_complete(
+        AddDatabaseAction(database=database, dsn="postgresql://k@127.0.0.1/sales", domain_name=name)
     )
     with acting_as(plain):
         key = await app.access_keys.issue.wait_for_complete(IssueAccessKeyAction())

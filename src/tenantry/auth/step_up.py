@@ -26,6 +26,9 @@ SENSITIVE = frozenset(
         "tenant.create",
         "tenant.assign_user",
         "tenant.delete",
+        "database.add",
+        "database.modify",
+        "database.remove",
     }
 )
 SENSITIVE_FIELDS = frozenset(

@@ -68,6 +68,7 @@ NOUNS: Final = {
     "tenant": Noun("Customers, and the wall between them.", ("tenants",)),
     "usage": Noun("What compute sessions came to in the last 30 days."),
     "vfolder": Noun("Folders that users keep their data in.", ("storage",)),
+    "database": Noun("Databases whose servers enforce what is granted here.", ("databases",)),
     "job": Noun("Work outside the database that is promised, under way or stuck.", ("jobs",)),
     "audit": Noun("Who did what, when and with which outcome.", ("audit",)),
 }
