@@ -129,7 +129,7 @@ NEEDED: dict[str | tuple[str, str], object] = {
     "users": [{"username": "newcomer"}],
 }
 # What a modifier needs, so that it is none that says nothing.
-SAID = {
+SAID: dict[str, dict[str, object]] = {
     "user.modify": {"description": "mine"},
     "tenant.update": {"description": "mine"},
     "group.modify": {"description": "mine"},
