@@ -1,0 +1,68 @@
+"""Names on servers: generated, so that no text of a user ever becomes one; and what is refused."""
+
+import hashlib
+import re
+from uuid import UUID
+
+from tenantry.databases.model import PrincipalKind
+from tenantry.errors import InvalidInput
+
+LONGEST = 63
+"""Bytes. PostgreSQL cuts longer names off without a word, and then means another one."""
+PREFIX = "tn_"
+_LETTER = {
+    PrincipalKind.USER: "u",
+    PrincipalKind.ROLE: "r",
+    PrincipalKind.OWNER: "o",
+    PrincipalKind.UMBRELLA: "a",
+}
+_KEYWORDS = frozenset({"public", "none"})
+
+
+def generated_name(scope: UUID, kind: PrincipalKind, id: UUID) -> str:
+    """The principal's name in this managed database: 31 characters, as MySQL takes 32."""
+    digest = hashlib.blake2s(kind.encode() + scope.bytes + id.bytes, digest_size=9).hexdigest()
+    return f"{PREFIX}{_LETTER[kind]}{_of_scope(scope)}_{digest}"
+
+
+def owner_name(scope: UUID) -> str:
+    """The name of the role that owns the database's tables where a privilege needs that."""
+    return generated_name(scope, PrincipalKind.OWNER, scope)
+
+
+def umbrella_name(login: str) -> str:
+    """The name of the role that holds all roles of this login."""
+    digest = hashlib.blake2s(b"umbrella" + login.encode(), digest_size=9).hexdigest()
+    scope = login[4:12] if is_generated(login) else "adopted0"
+    return f"{PREFIX}{_LETTER[PrincipalKind.UMBRELLA]}{scope}_{digest}"
+
+
+def is_generated(name: str, scope: UUID | None = None) -> bool:
+    """Whether the name has the form of ours: of this scope, where one is given."""
+    place = _of_scope(scope) if scope else "[0-9a-f]{8}"
+    return re.fullmatch(f"{PREFIX}[urao]{place}_[0-9a-f]{{18}}", name) is not None
+
+
+def marker(scope: UUID) -> str:
+    """The comment on what is managed, on servers that have comments on roles."""
+    return f"managed by tenantry {UUID(int=scope.int)}"
+
+
+def require_identifier(name: str, field: str = "name", longest: int = LONGEST) -> str:
+    """The name, if a server takes it for what it says; InvalidInput otherwise.
+
+    ``public`` means everybody to PostgreSQL even in quotes, ``pg_`` is its own, a NUL ends a name
+    early, and one that is too long is cut and then means another.
+    """
+    if not name or "\0" in name or any("\ud800" <= letter <= "\udfff" for letter in name):
+        raise InvalidInput.of(field, "invalid_text", "is empty or holds what no name may hold")
+    if len(name.encode()) > longest:
+        raise InvalidInput.of(field, "too_long", f"must not be longer than {longest} bytes")
+    folded = name.strip().casefold()
+    if folded in _KEYWORDS or folded.startswith("pg_"):
+        raise InvalidInput.of(field, "reserved", f"{name!r} means something else to a server")
+    return name
+
+
+def _of_scope(scope: UUID) -> str:
+    return hashlib.blake2s(scope.bytes, digest_size=4).hexdigest()

@@ -1,0 +1,256 @@
+"""From the wanted and the found state to a plan. Pure: the server's ways come as a dialect."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from tenantry.databases.model import (
+    PUBLIC,
+    Drift,
+    DriftKind,
+    Fidelity,
+    Finding,
+    FoundState,
+    Plan,
+    Policy,
+    PrincipalKind,
+    Right,
+    RightKind,
+    Step,
+    WantedState,
+)
+from tenantry.databases.names import is_generated, owner_name, require_identifier
+from tenantry.databases.ports import Dialect
+
+_FUTURE = frozenset(
+    {
+        RightKind.FUTURE_TABLES,
+        RightKind.FUTURE_SEQUENCES,
+        RightKind.FUTURE_ROUTINES,
+        RightKind.FUTURE_SCHEMAS,
+    }
+)
+_SERVER_WIDE = frozenset({RightKind.SERVER, RightKind.ATTRIBUTE})
+_FIDELITIES = [Fidelity.EXACT, Fidelity.NARROWER, Fidelity.WIDER]
+
+
+def diff(wanted: WantedState, found: FoundState, dialect: Dialect, policy: Policy) -> Plan:
+    """The steps from the found to the wanted state; none where the server is as it should be.
+
+    Who is locked goes first and what is taken comes before what is given, so that a plan that is
+    broken off has rather taken too much than left too much.
+    """
+    for principal in wanted.principals:
+        require_identifier(principal.name)
+    taken = _taken(wanted, found, policy)
+    wanted = dialect.completed(_without(wanted, taken), found, policy)
+    rights, findings = dialect.wanted_rights(wanted, found, policy)
+    compared = set(found.rights)
+    if not policy.close_public:
+        findings = [*findings, *_of_public(compared)]
+        compared = {right for right in compared if right.principal != PUBLIC}
+    dropped = _dropped(wanted, found)
+    lost = {right for right in compared - rights.keys() if not _goes_with(right, dropped)}
+    steps = (
+        *_locks(wanted, found, dialect),
+        *_revokes(lost, rights, found, dialect),
+        *_creates(wanted, found, dialect, policy),
+        *_grants({r: f for r, f in rights.items() if r not in compared}, dialect),
+        *_drops(wanted, found, dialect, dropped),
+    )
+    return Plan(steps, (*findings, *(_conflict(name) for name in sorted(taken))))
+
+
+def drift(plan: Plan) -> list[Drift]:
+    """In what ways the server differs from what is wanted, each with what mends it."""
+    return [Drift(step.drift, step.principals, step.why, step.statement) for step in plan.steps]
+
+
+def _taken(wanted: WantedState, found: FoundState, policy: Policy) -> frozenset[str]:
+    """Wanted names that stand on the server for something without our mark."""
+    there = (found.principals.get(principal.name) for principal in wanted.principals)
+    return frozenset(
+        one.name for one in there if one and not one.managed and one.name not in policy.adopt
+    )
+
+
+def _without(wanted: WantedState, names: frozenset[str]) -> WantedState:
+    return WantedState(
+        scope=wanted.scope,
+        principals=tuple(one for one in wanted.principals if one.name not in names),
+        members=frozenset(pair for pair in wanted.members if not names & set(pair)),
+        grants=frozenset(grant for grant in wanted.grants if grant.principal not in names),
+    )
+
+
+def _conflict(name: str) -> Finding:
+    reason = f"{name} is on the server already and not managed: adopt it, or remove it"
+    return Finding(name, Fidelity.IMPOSSIBLE, reason, refused=True)
+
+
+def _of_public(rights: Iterable[Right]) -> list[Finding]:
+    public = sorted(right for right in rights if right.principal == PUBLIC)
+    reason = "everybody who can log in to the server has {}; close PUBLIC to take it"
+    return [Finding(PUBLIC, Fidelity.WIDER, reason.format(described(right))) for right in public]
+
+
+def _dropped(wanted: WantedState, found: FoundState) -> list[str]:
+    """What is ours and no longer wanted, logins first. What was adopted is never dropped."""
+    names = {principal.name for principal in wanted.principals}
+    gone = [one.name for one in found.principals.values() if one.managed and one.name not in names]
+    order = "uaro"
+    return sorted((n for n in gone if is_generated(n)), key=lambda n: (order.index(n[3]), n))
+
+
+def _goes_with(right: Right, dropped: list[str]) -> bool:
+    gone = set(dropped)
+    membership = right.kind in (RightKind.MEMBER, RightKind.DEFAULT_ROLE)
+    return right.principal in gone or (membership and right.path[0] in gone)
+
+
+def _locks(wanted: WantedState, found: FoundState, dialect: Dialect) -> Iterator[Step]:
+    """Lock who is locked, and what was adopted and is no longer wanted."""
+    kept = {principal.name for principal in wanted.principals if not principal.locked}
+    for one in sorted(found.principals.values(), key=lambda one: one.name):
+        leaves = one.managed and one.can_login and one.name not in kept
+        if leaves and not (is_generated(one.name) and one.name not in _names(wanted)):
+            why = f"{one.name} is locked or no longer wanted, and can log in"
+            yield Step(
+                dialect.lock(one.name),
+                why,
+                DriftKind.EXTRA,
+                principals=(one.name,),
+                ends=(one.name,),
+            )
+
+
+def _names(wanted: WantedState) -> frozenset[str]:
+    return frozenset(principal.name for principal in wanted.principals)
+
+
+def _creates(
+    wanted: WantedState, found: FoundState, dialect: Dialect, policy: Policy
+) -> Iterator[Step]:
+    for principal in wanted.principals:
+        there = found.principals.get(principal.name)
+        if there is None and principal.adopted:
+            continue
+        if there is None:
+            login = principal.kind is PrincipalKind.USER
+            statement = dialect.create(principal.name, wanted.scope, login=login)
+            why = f"the {principal.kind} {principal.id} has no principal on the server"
+            yield Step(
+                statement,
+                why,
+                DriftKind.MISSING,
+                principals=(principal.name,),
+                creates=principal.name,
+            )
+        elif not there.managed and principal.name in policy.adopt:
+            mark = dialect.adopt(principal.name, wanted.scope)
+            if mark is not None:
+                why = f"{principal.name} is to be managed from now on"
+                yield Step(mark, why, DriftKind.MISSING, principals=(principal.name,))
+
+
+def _drops(
+    wanted: WantedState, found: FoundState, dialect: Dialect, dropped: list[str]
+) -> Iterator[Step]:
+    owner = owner_name(wanted.scope)
+    heir = owner if owner in _names(wanted) else found.executor
+    for name in dropped:
+        yield Step(
+            dialect.drop(name, heir),
+            f"{name} is managed and stands for nobody any more",
+            DriftKind.EXTRA,
+            principals=(name,),
+            drops=name,
+            ends=(name,),
+        )
+
+
+def _grants(given: Mapping[Right, Fidelity], dialect: Dialect) -> Iterator[Step]:
+    for kind in DriftKind:
+        chosen = [right for right in given if _gap(right) is kind]
+        for statement, rights in dialect.grants(chosen):
+            worst = max((given[right] for right in rights), key=_FIDELITIES.index)
+            yield Step(
+                statement,
+                _why(rights, "wanted, and not there"),
+                kind,
+                worst,
+                principals=_principals(rights),
+                rights=tuple(rights),
+            )
+
+
+def _revokes(
+    lost: set[Right], wanted: Mapping[Right, Fidelity], found: FoundState, dialect: Dialect
+) -> Iterator[Step]:
+    holders = _holders(found)
+    closely = {(right.principal, right.word) for right in wanted}
+    for kind in DriftKind:
+        chosen = [right for right in lost if _excess(right, closely) is kind]
+        for statement, rights in dialect.revokes(chosen):
+            names = _principals(rights)
+            ends = {login for name in names for login in holders.get(name, ())}
+            yield Step(
+                statement,
+                _why(rights, "there, and not wanted"),
+                kind,
+                principals=names,
+                rights=tuple(rights),
+                ends=tuple(sorted(ends)),
+            )
+
+
+def _gap(right: Right) -> DriftKind:
+    if right.kind in _FUTURE:
+        return DriftKind.DEFAULT_PRIVILEGE
+    return DriftKind.OWNER if right.kind is RightKind.OWNER else DriftKind.MISSING
+
+
+def _excess(right: Right, closely: set[tuple[str, str]]) -> DriftKind:
+    """What kind of drift a right is that nobody wants.
+
+    Wider is what reaches beyond the database, what everybody has, and what is wanted on less.
+    """
+    if right.kind in _FUTURE:
+        return DriftKind.DEFAULT_PRIVILEGE
+    on_more = right.kind is RightKind.DATABASE and (right.principal, right.word) in closely
+    if right.kind in _SERVER_WIDE or right.principal == PUBLIC or on_more:
+        return DriftKind.WIDER
+    return DriftKind.EXTRA
+
+
+def _holders(found: FoundState) -> dict[str, set[str]]:
+    """For each managed principal the logins that act with its rights, itself among them."""
+    above: dict[str, set[str]] = {}
+    for right in found.rights:
+        if right.kind is RightKind.MEMBER:
+            above.setdefault(right.principal, set()).add(right.path[0])
+    holders: dict[str, set[str]] = {}
+    for one in found.principals.values():
+        reached, open_ends = {one.name}, [one.name]
+        while one.can_login and open_ends:
+            fresh = above.get(open_ends.pop(), set()) - reached
+            reached |= fresh
+            open_ends += fresh
+        if one.can_login and (one.managed or len(reached) > 1):
+            for name in reached:
+                holders.setdefault(name, set()).add(one.name)
+    return holders
+
+
+def _principals(rights: Iterable[Right]) -> tuple[str, ...]:
+    return tuple(sorted({right.principal for right in rights}))
+
+
+def _why(rights: list[Right], said: str) -> str:
+    more = f" and {len(rights) - 1} more" if len(rights) > 1 else ""
+    return f"{rights[0].principal or 'PUBLIC'}: {described(rights[0])}{more}: {said}"
+
+
+def described(right: Right) -> str:
+    """The right in words, such as ``SELECT on table public.user_data``."""
+    place = ".".join(part for part in right.path if part)
+    kind = right.kind.replace("_", " ")
+    return f"{right.word} on {kind} {place}" if place else f"{right.word} on the {kind}"
