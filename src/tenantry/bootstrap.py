@@ -58,7 +58,7 @@ ADD_KEYPAIR_POLICIES = Statement(
         (name, default_for_unspecified, total_resource_slots, max_session_lifetime,
          max_concurrent_sessions, max_concurrent_sftp_sessions, max_containers_per_session,
          idle_timeout, allowed_vfolder_hosts, created_at)
-    values ('default', 'limited', '{}', 0, 30, 1, 1, 0, '{}', $1)
+    values ('default', 'unlimited', '{}', 0, 30, 1, 1, 0, '{}', $1)
     on conflict (name) do nothing
     """,
 )

@@ -205,7 +205,7 @@ async def test_the_policy_of_the_main_key_limits_all_live_sessions(
         "insert into keypair_policies (name, default_for_unspecified, total_resource_slots,"
         " max_session_lifetime, max_concurrent_sessions, max_concurrent_sftp_sessions,"
         " max_containers_per_session, idle_timeout, allowed_vfolder_hosts, created_at)"
-        " values ('two', 'limited', '{}', 0, 2, 1, 1, 0, '{}', now())"
+        " values ('two', 'unlimited', '{}', 0, 2, 1, 1, 0, '{}', now())"
     )
     await owner.execute(
         "insert into access_keys (access_key, user_id, secret, is_main, is_active, is_admin, scope,"

@@ -1,11 +1,13 @@
 """Agents that fail, hang, lie or vanish, and what becomes of their sessions."""
 
 import asyncio
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
 from tenantry.app import App
+from tenantry.compute import queries
 from tenantry.compute.actions import (
     AgentHeartbeatAction,
     GetComputeSessionAction,
@@ -16,6 +18,7 @@ from tenantry.compute.actions import (
 from tenantry.compute.model import AgentStatus, ComputeSessionData, SessionStatus
 from tenantry.errors import AgentNotFound, PermissionError
 from tenantry.kernel.action import Actor, acting_as
+from tenantry.kernel.transaction import Statement
 from tenantry.testing.clock import ShiftedClock
 from tenantry.users.model import UserData
 
@@ -201,3 +204,66 @@ async def test_the_own_agent_is_registered_by_the_upkeep(
     clock.advance(hours=1)
     await compute.upkeep.run_once()
     assert await agents(compute) == {AGENT: AgentStatus.LOST, "own": AgentStatus.ALIVE}
+
+
+async def heartbeat_at(app: App) -> datetime:
+    async with app.database.autocommit() as tx:
+        row = await tx.fetchrow(queries.FIND_AGENT, AGENT)
+    assert row is not None
+    found: datetime = row["heartbeat_at"]
+    return found
+
+
+async def test_many_heartbeats_of_one_agent_at_once_all_count_as_the_latest(
+    tenantry: App, compute: Compute, clock: ShiftedClock
+) -> None:
+    async with tenantry.database.autocommit() as tx:
+        await compute.repository.lose_agents(tx, clock.now() + timedelta(hours=1))
+    moments = [clock.now() + timedelta(seconds=seconds) for seconds in range(20)]
+
+    async def one(moment: datetime) -> None:
+        async with tenantry.database.transaction() as tx:
+            agent = await compute.repository.heartbeat(tx, AGENT, moment)
+        assert agent.status is AgentStatus.ALIVE
+        assert agent.heartbeat_at >= moment
+
+    await asyncio.gather(*(one(moment) for moment in reversed(moments)), beat(compute))
+    assert await heartbeat_at(tenantry) == moments[-1]
+    assert list((await agents(compute)).items()) == [(AGENT, AgentStatus.ALIVE)]
+
+
+NAIVE_HEARTBEAT = Statement(
+    "naive.heartbeat",
+    "An agent is alive, whenever this was said.",
+    "update agents set status = 'alive', heartbeat_at = $2 where name = $1 returning *",
+)
+
+
+@pytest.mark.parametrize("naive", [False, True])
+async def test_a_heartbeat_that_was_overtaken_does_not_make_its_agent_look_silent(
+    tenantry: App,
+    compute: Compute,
+    clock: ShiftedClock,
+    monkeypatch: pytest.MonkeyPatch,
+    naive: bool,
+) -> None:
+    """Two at once, of which the earlier waits for the later one's row: naively, it wins."""
+    if naive:
+        monkeypatch.setattr(queries, "HEARTBEAT", NAIVE_HEARTBEAT)
+    early, late = clock.now(), clock.now() + timedelta(seconds=60)
+    overtaken: asyncio.Task[object] | None = None
+
+    async def beat_early() -> None:
+        async with tenantry.database.transaction() as tx:
+            await compute.repository.heartbeat(tx, AGENT, early)
+
+    async with tenantry.database.transaction() as tx:
+        await compute.repository.heartbeat(tx, AGENT, late)
+        overtaken = asyncio.create_task(beat_early())
+        await asyncio.sleep(0.1)
+        assert not overtaken.done()
+    await overtaken
+    assert await heartbeat_at(tenantry) == (early if naive else late)
+    async with tenantry.database.autocommit() as tx:
+        lost = await compute.repository.lose_agents(tx, late - timedelta(seconds=30))
+    assert lost == (1 if naive else 0)

@@ -4,6 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from tenantry.compute.limits import KeypairLimits
 from tenantry.record import Record
 
 
@@ -103,7 +104,7 @@ class Owner(Record, frozen=True, kw_only=True):
     container_gids: list[int] | None
     sudo_session_enabled: bool
     max_session_count_per_model_session: int
-    max_concurrent_sessions: int | None
+    limits: KeypairLimits | None
     """None for a user without a main access key, whose policy would say it."""
 
 

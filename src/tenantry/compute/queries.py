@@ -1,5 +1,6 @@
 """The SQL of agents and compute sessions: static statements, and the builder of one page."""
 
+from tenantry.compute import limits
 from tenantry.conditions import Asked, bound
 from tenantry.kernel.transaction import Statement
 
@@ -9,6 +10,8 @@ READ = """
 """
 _SEEN = "($2::uuid is null or s.tenant_id = $2) and ($3::uuid is null or s.user_id = $3)"
 LIVE = "('pending', 'running', 'terminating')"
+BY_POLICY = "('lifetime-over', 'idle')"
+"""Why the server ends a session of itself."""
 
 FIND = Statement("compute.find", "One session in sight.", f"{READ} where s.id = $1 and {_SEEN}")
 LOCK = Statement(
@@ -21,7 +24,7 @@ _OWNER = """
     select u.id, u.tenant_id, u.username, u.role, u.status, u.locked_at,
         u.lock_expires_at, t.status as tenant_status, u.container_uid, u.container_main_gid,
         u.container_gids, u.sudo_session_enabled,
-        p.max_session_count_per_model_session, kp.max_concurrent_sessions
+        p.max_session_count_per_model_session, {limits} as limits
     from users u join tenants t on t.id = u.tenant_id
         join resource_policies p on p.name = u.resource_policy
         left join access_keys k on k.user_id = u.id and k.is_main
@@ -31,7 +34,11 @@ _OWNER = """
 """
 _BY = {"id": "u.id = $1", "username": "u.username_key = $1", "email": "u.email_key = $1"}
 OWNER = {
-    by: Statement(f"compute.owner_by_{by}", "A user in sight.", _OWNER.format(condition=condition))
+    by: Statement(
+        f"compute.owner_by_{by}",
+        "A user in sight.",
+        _OWNER.format(condition=condition, limits=limits.READ),
+    )
     for by, condition in _BY.items()
 }
 LOCK_OWNER = {
@@ -44,11 +51,17 @@ LOCK_OWNER = {
     for by, owner in OWNER.items()
 }
 
-COUNT_LIVE = Statement(
-    "compute.count_live",
-    "How many live sessions the user has, and how many of these are of one service.",
+LOAD = Statement(
+    "compute.load",
+    "What the live sessions of a user take, and those that wait, and how many one service has.",
     f"""
-    select count(*) as live, count(*) filter (where kind = 'service' and name = $2) as replicas
+    select count(*) filter (where kind = 'service' and name = $2) as replicas,
+        count(*) as live_sessions, coalesce(sum(cpu), 0) as live_cpu,
+        coalesce(sum(memory), 0) as live_memory, coalesce(sum(gpu), 0) as live_gpu,
+        count(*) filter (where agent is null) as waiting_sessions,
+        coalesce(sum(cpu) filter (where agent is null), 0) as waiting_cpu,
+        coalesce(sum(memory) filter (where agent is null), 0) as waiting_memory,
+        coalesce(sum(gpu) filter (where agent is null), 0) as waiting_gpu
     from compute_sessions where user_id = $1 and status in {LIVE}
     """,
 )
@@ -117,8 +130,11 @@ MARK_RUNNING = Statement(
 )
 SAY = Statement(
     "compute.say",
-    "Note why a live session is not further.",
-    f"update compute_sessions set status_info = $2 where id = $1 and status in {LIVE}",
+    "Note why a live session is not further; why it is ended says more.",
+    f"""
+    update compute_sessions set status_info = $2
+    where id = $1 and status in {LIVE} and coalesce(status_info not in {BY_POLICY}, true)
+    """,
 )
 FAIL = Statement(
     "compute.fail",
@@ -154,10 +170,11 @@ BEGIN_END_ALL = Statement(
 MARK_ENDED = Statement(
     "compute.mark_ended",
     "A session has ended on its agent, of itself or because it was told to.",
-    """
+    f"""
     update compute_sessions
     set status = case when started_at is null then 'cancelled' else 'terminated' end,
-        status_info = $3, environment = '{}', exit_code = $4,
+        status_info = coalesce($3, case when status_info in {BY_POLICY} then status_info end),
+        environment = '{{}}', exit_code = $4,
         ended_at = greatest(least(coalesce($5::timestamptz, $2::timestamptz), $2), started_at),
         cpu_seconds = $6, io_read_bytes = $7, io_write_bytes = $8, disk_bytes = $9
     where id = $1 and status in ('running', 'terminating')
@@ -168,6 +185,48 @@ TERMINATING_OF = Statement(
     "compute.terminating_of",
     "The sessions of a user that are still being ended.",
     "select id from compute_sessions where user_id = $1 and status = 'terminating' order by id",
+)
+_POLICY = """
+    access_keys k join keypair_policies kp on kp.name = k.resource_policy
+    where k.user_id = s.user_id and k.is_main and s.status = 'running'
+"""
+TO_LOOK_AT = Statement(
+    "compute.to_look_at",
+    "Interactive sessions that may be idle for only so long, and the last look at each.",
+    f"""
+    select s.id, s.agent, s.looked_at, s.looked_cpu_seconds, s.looked_io_bytes
+    from compute_sessions s join agents a on a.name = s.agent and a.status = 'alive', {_POLICY}
+        and s.kind = 'interactive' and kp.idle_timeout > 0 and (s.looked_at is null
+            or extract(epoch from $1 - s.looked_at) >= least(15, kp.idle_timeout / 4.0))
+    order by s.id limit 5000
+    """,
+)
+NOTE_LOOKS = Statement(
+    "compute.note_looks",
+    "What these sessions have used until now, and whether they did anything since the last look.",
+    """
+    update compute_sessions s
+    set looked_at = l.at, looked_cpu_seconds = l.cpu_seconds, looked_io_bytes = l.io_bytes,
+        active_at = case when l.busy then l.at else coalesce(s.active_at, l.at) end
+    from unnest($1::uuid[], $2::timestamptz[], $3::float8[], $4::bigint[], $5::boolean[])
+        as l (id, at, cpu_seconds, io_bytes, busy)
+    where s.id = l.id and s.status = 'running' and coalesce(s.looked_at < l.at, true)
+    """,
+)
+END_BY_POLICY = Statement(
+    "compute.end_by_policy",
+    "Mark as being ended what has run for too long, and what nobody uses.",
+    f"""
+    update compute_sessions s
+    set status = 'terminating', status_info = case
+        when kp.max_session_lifetime between 1 and extract(epoch from $1 - s.started_at)
+        then 'lifetime-over' else 'idle' end
+    from {_POLICY} and (
+        kp.max_session_lifetime between 1 and extract(epoch from $1 - s.started_at)
+        or s.kind = 'interactive'
+            and kp.idle_timeout between 1 and extract(epoch from s.looked_at - s.active_at))
+    returning s.id
+    """,
 )
 TO_LAUNCH = Statement(
     "compute.to_launch",

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from tenantry.compute import queries
+from tenantry.compute.limits import KeypairLimits, Load, Look, Use
 from tenantry.compute.model import (
     AgentData,
     AgentStatus,
@@ -17,7 +18,7 @@ from tenantry.compute.model import (
     SessionKind,
     SessionStatus,
 )
-from tenantry.compute.ports import SessionOrder, SessionState
+from tenantry.compute.ports import Sample, SessionOrder, SessionState
 from tenantry.errors import AgentNotFound, ComputeSessionNotFound, UserNotFound
 from tenantry.kernel.transaction import Row, Transaction
 from tenantry.record import Record
@@ -73,12 +74,14 @@ class ComputeRepository:
         row = await tx.fetchrow(statements[key.by], value, scope.tenant_id, scope.user_id)
         if row is None:
             raise UserNotFound(field="user")
-        return Owner(**{name: row[name] for name in Owner.__struct_fields__})
+        values = {name: row[name] for name in Owner.__struct_fields__ if name != "limits"}
+        return Owner(**values, limits=KeypairLimits.of(row["limits"]))
 
-    async def count_live(self, tx: Transaction, user_id: UUID, name: str) -> tuple[int, int]:
-        """How many live sessions the user has, and how many of these are of this service."""
-        row = _found(await tx.fetchrow(queries.COUNT_LIVE, user_id, name))
-        return row["live"], row["replicas"]
+    async def load(self, tx: Transaction, user_id: UUID, name: str) -> Load:
+        """What the live sessions of the user take, and how many of these are of this service."""
+        row = _found(await tx.fetchrow(queries.LOAD, user_id, name))
+        live, waiting = _use(row, "live"), _use(row, "waiting")
+        return Load(live=live, waiting=waiting, replicas=row["replicas"])
 
     async def insert(self, tx: Transaction, columns: Sequence[object]) -> None:
         """Add a pending session; the columns are those of ``compute.insert``."""
@@ -162,6 +165,27 @@ class ComputeRepository:
         """Which of these the agent may rightly have."""
         return {row["id"] for row in await tx.fetch(queries.LIVE_ON, agent, list(ids))}
 
+    async def to_look_at(self, tx: Transaction, now: datetime) -> list[Look]:
+        """Sessions whose idleness counts and that nobody has looked at just now."""
+        names = Look.__struct_fields__
+        rows = await tx.fetch(queries.TO_LOOK_AT, now)
+        return [Look(**{name: row[name] for name in names}) for row in rows]
+
+    async def note_looks(self, tx: Transaction, looks: Sequence[tuple[Sample, bool]]) -> None:
+        """Keep these samples, and for each whether the session was busy."""
+        await tx.execute(
+            queries.NOTE_LOOKS,
+            [sample.id for sample, _ in looks],
+            [sample.at for sample, _ in looks],
+            [sample.cpu_seconds for sample, _ in looks],
+            [sample.io_read_bytes + sample.io_write_bytes for sample, _ in looks],
+            [busy for _, busy in looks],
+        )
+
+    async def end_by_policy(self, tx: Transaction, now: datetime) -> list[UUID]:
+        """Mark as being ended what its owner's keypair policy lets run no longer."""
+        return [row["id"] for row in await tx.fetch(queries.END_BY_POLICY, now)]
+
     async def mounted_by_others(
         self, tx: Transaction, folder_ids: Collection[UUID], user_id: UUID
     ) -> list[FolderMount]:
@@ -242,6 +266,15 @@ def _found(row: Row | None) -> Row:
     if row is None:
         raise ComputeSessionNotFound(field="session")
     return row
+
+
+def _use(row: Row, of: str) -> Use:
+    return Use(
+        sessions=row[f"{of}_sessions"],
+        cpu=row[f"{of}_cpu"],
+        memory=int(row[f"{of}_memory"]),
+        gpu=row[f"{of}_gpu"],
+    )
 
 
 _PLAIN = [n for n in ComputeSessionData.__struct_fields__ if n not in ("kind", "status")]

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tenantry.compute.actions import CreateComputeSessionAction
+from tenantry.compute.limits import Load, Use
 from tenantry.compute.model import AgentData, ComputeSessionData, Owner, SessionKind
 from tenantry.errors import InvalidInput, PermissionError, StateConflict, Violation
 from tenantry.kernel.action import Actor, ActorKind
@@ -97,18 +98,25 @@ def require_able(owner: Owner, now: datetime) -> None:
         raise StateConflict(message, field="user", status=owner.tenant_status)
 
 
-def require_room(owner: Owner, kind: SessionKind, live: int, replicas: int) -> None:
-    """StateConflict when the owner has as many live sessions as the policies allow.
+def asked(action: CreateComputeSessionAction) -> Use:
+    """What the session is to take."""
+    return Use(sessions=1, cpu=action.cpu, memory=action.memory, gpu=action.gpu)
+
+
+def require_room(owner: Owner, action: CreateComputeSessionAction, load: Load) -> None:
+    """StateConflict when the owner's live sessions take as much as the policies allow.
 
     The policy of the main access key limits all of them, the user's resource policy those of
     one service. Zero allows none.
     """
-    most = owner.max_concurrent_sessions
-    if most is not None and live >= most:
-        message = f"The keypair policy allows {most} compute sessions at once."
-        raise StateConflict(message, field="user", limit=most)
+    if owner.limits is not None:
+        most = owner.limits.max_concurrent_sessions
+        if load.live.sessions >= most:
+            message = f"The keypair policy allows {most} compute sessions at once."
+            raise StateConflict(message, field="user", limit=most)
+        owner.limits.require_slots(asked(action), load.live)
     most = owner.max_session_count_per_model_session
-    if kind is SessionKind.SERVICE and replicas >= most:
+    if action.kind is SessionKind.SERVICE and load.replicas >= most:
         message = f"The resource policy allows {most} sessions of a service at once."
         raise StateConflict(message, field="kind", limit=most)
 

@@ -215,11 +215,13 @@ class ComputeService:
         now: datetime,
     ) -> None:
         name = action.name or PurePosixPath(action.command[0]).name[:128] or action.command[0][:128]
-        live, replicas = await self._sessions.count_live(tx, owner.id, name)
-        rules.require_room(owner, action.kind, live, replicas)
+        load = await self._sessions.load(tx, owner.id, name)
+        rules.require_room(owner, action, load)
         folders = await self._folders.identify(tx, owner.id, action.folders)
         rules.require_each_once(folders)
         agent = await self._sessions.reserve_agent(tx, action.cpu, action.memory, action.gpu)
+        if agent is None and owner.limits is not None:
+            owner.limits.require_may_wait(rules.asked(action), load.waiting)
         columns = (
             session_id,
             owner.tenant_id,

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from tenantry.compute.launcher import END_SECONDS, Launcher
+from tenantry.compute.limits import is_busy
 from tenantry.compute.model import AgentData
-from tenantry.compute.ports import AgentRegistry
+from tenantry.compute.ports import AgentRegistry, Sample
 from tenantry.compute.repository import ComputeRepository
 from tenantry.errors import ConnectionError
 from tenantry.kernel.clock import Clock
@@ -58,7 +59,10 @@ class ComputeUpkeep:
         now = self._clock.now()
         for session_id in await self._overdue_starts(now):
             await self._launcher.launch(session_id)
+        await self._look_for_idle(now)
         async with self._database.autocommit() as tx:
+            for over in await self._sessions.end_by_policy(tx, now):
+                logger.info("ending compute session %s, as its keypair policy wants it", over)
             to_end = await self._sessions.to_end(tx)
             alive = await self._sessions.agents_alive(tx)
         for failure in await self._launcher.finish_all(to_end):
@@ -87,6 +91,22 @@ class ComputeUpkeep:
                 await self._agents.terminate_session(agent, orphan)
         for missing in expected - found:
             await self._note_end(agent, missing)
+
+    async def _look_for_idle(self, now: datetime) -> None:
+        """Note what the sessions have done whose owners' policies limit how long they idle."""
+        async with self._database.autocommit() as tx:
+            looks = {look.id: look for look in await self._sessions.to_look_at(tx, now)}
+        samples: list[Sample] = []
+        for agent in {look.agent for look in looks.values()}:
+            try:
+                async with asyncio.timeout(END_SECONDS):
+                    samples += await self._agents.sample(agent)
+            except (ConnectionError, TimeoutError) as error:
+                logger.warning("agent %s does not say what its sessions do: %s", agent, error)
+        seen = [(s, is_busy(looks[s.id], s)) for s in samples if s.id in looks]
+        if seen:
+            async with self._database.autocommit() as tx:
+                await self._sessions.note_looks(tx, seen)
 
     async def _overdue_starts(self, now: datetime) -> list[UUID]:
         async with self._database.transaction() as tx:

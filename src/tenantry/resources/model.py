@@ -1,7 +1,8 @@
 """Resource policies: of a user, and of an access key (keypair).
 
-They are data here; whoever hands out folders and compute sessions enforces them. An empty map
-is a value: it names nothing, and ``default_for_unspecified`` says what that means.
+They are data here; whoever hands out folders and compute sessions holds them (of keypair policies
+see ``compute.limits``). An empty map is a value: it names nothing, and ``default_for_unspecified``
+says what that means.
 """
 
 from datetime import datetime
@@ -58,7 +59,8 @@ class ResourcePolicyData(ResourcePolicy, frozen=True, kw_only=True):
 class KeypairPolicy(Record, frozen=True, kw_only=True):
     """What the sessions started with one access key may take.
 
-    A lifetime or idle timeout of 0 seconds is none; a pending limit of null is none.
+    A lifetime or idle timeout of 0 seconds is none; a pending limit of null is none. What limits
+    SFTP sessions, containers and priority is kept for those who have them.
     """
 
     name: str

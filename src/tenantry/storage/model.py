@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from tenantry.compute.limits import KeypairLimits
 from tenantry.errors import InvalidInput, StateConflict, VfolderNotFound
 from tenantry.record import Record
 from tenantry.users.model import UserRole, UserStatus
@@ -94,6 +95,13 @@ class Holder:
     role: UserRole
     status: UserStatus
     max_vfolder_count: int
+    limits: KeypairLimits | None
+    """What the keypair policy of the main access key allows; None where there is no such key."""
+
+    def require_host(self, host: str, permission: str, field: str) -> None:
+        """StateConflict unless the user's keypair policy permits this on the host."""
+        if self.limits is not None:
+            self.limits.require_host(host, permission, field)
 
     def require_can_hold(self, count: int, field: str) -> None:
         """StateConflict unless the user, who has ``count`` folders now, can have one more."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from tenantry.compute.limits import MOUNT
 from tenantry.compute.ports import Mount
 from tenantry.errors import InvalidInput, VfolderNotFound
 from tenantry.kernel.transaction import Database, Transaction
@@ -35,12 +36,17 @@ class FolderMounts:
         """The folders meant by names or ids: an own one before a shared one of the same name.
 
         VfolderNotFound unless the user may mount each now; InvalidInput where several shared ones
-        bear the name. Until the end of the transaction none of them can go into the trash.
+        bear the name; StateConflict where the keypair policy lets nobody mount anything of that
+        host. Until the end of the transaction none of them can go into the trash.
         """
         ids = [UUID(text.strip()) for text in named if is_uuid(text.strip())]
         keys = [lookup_key(text) for text in named if not is_uuid(text.strip())]
         found = await self._folders.mountable(tx, user_id, ids, keys)
-        return [_meant(text, found).id for text in named]
+        chosen = [_meant(text, found) for text in named]
+        if limits := await self._folders.limits(tx, user_id) if chosen else None:
+            for folder in chosen:
+                limits.require_host(folder.host, MOUNT, "folders")
+        return [folder.id for folder in chosen]
 
     async def mounts(self, user_id: UUID, folder_ids: Sequence[UUID]) -> list[Mount]:
         """How each is mounted, in the order given: under its name, and as it is shared.

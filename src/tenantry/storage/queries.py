@@ -1,5 +1,6 @@
 """The SQL of vfolders: static statements, and the builder of searches from a closed list."""
 
+from tenantry.compute import limits
 from tenantry.conditions import Asked, bound
 from tenantry.kernel.transaction import Statement
 
@@ -48,21 +49,24 @@ UNFINISHED = Statement(
     " and v.changed_at <= $2 order by v.changed_at, v.id",
 )
 _HOLDER = """
-    select u.id, u.username, u.tenant_id, u.role, u.status, p.max_vfolder_count
+    select u.id, u.username, u.tenant_id, u.role, u.status, p.max_vfolder_count,
+        {limits} as limits
     from users u join resource_policies p on p.name = u.resource_policy
-    where {} = $1 and ($2::uuid is null or u.tenant_id = $2)
+        left join access_keys k on k.user_id = u.id and k.is_main
+        left join keypair_policies kp on kp.name = k.resource_policy
+    where {column} = $1 and ($2::uuid is null or u.tenant_id = $2)
     for no key update of u
 """
 LOCK_HOLDER = {
     "id": Statement(
         "vfolders.lock_holder_by_id",
         "A user who has or gets folders, so that two at once cannot pass the limit.",
-        _HOLDER.format("u.id"),
+        _HOLDER.format(column="u.id", limits=limits.READ),
     ),
     "username": Statement(
         "vfolders.lock_holder_by_username",
         "The same by the normal form of the username.",
-        _HOLDER.format("u.username_key"),
+        _HOLDER.format(column="u.username_key", limits=limits.READ),
     ),
 }
 KEPT_NAMES = Statement(
@@ -181,6 +185,15 @@ MOUNTABLE = Statement(
             where g.user_id = $1 and f.name_key = any($3::text[])
     ) and v.status = 'ready' and (v.owner_id = $1 or s.user_id is not null)
     order by v.id for share of v
+    """,
+)
+LIMITS = Statement(
+    "vfolders.limits",
+    "What the keypair policy of a user's main access key allows.",
+    f"""
+    select {limits.READ} as limits
+    from access_keys k join keypair_policies kp on kp.name = k.resource_policy
+    where k.user_id = $1 and k.is_main
     """,
 )
 QUOTA = Statement(

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from tenantry.compute.limits import KeypairLimits
 from tenantry.errors import UserNotFound, VfolderConflict, VfolderNotFound
 from tenantry.kernel.transaction import ConstraintViolation, Row, Transaction
 from tenantry.storage import queries
@@ -73,6 +74,7 @@ class FolderRepository:
             role=UserRole(row["role"]),
             status=UserStatus(row["status"]),
             max_vfolder_count=row["max_vfolder_count"],
+            limits=KeypairLimits.of(row["limits"]),
         )
 
     async def kept_names(self, tx: Transaction, owner_id: UUID) -> list[str]:
@@ -202,6 +204,10 @@ class FolderRepository:
             )
             for row in rows
         ]
+
+    async def limits(self, tx: Transaction, user_id: UUID) -> KeypairLimits | None:
+        """What a user's keypair policy allows; None for one without a main access key."""
+        return KeypairLimits.of(await tx.fetchval(queries.LIMITS, user_id))
 
     async def quota(self, tx: Transaction, owner_id: UUID) -> Quota:
         """A user's quota, and what the folders that count held when they were last measured."""

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from tenantry.compute.limits import CREATE, SHARE
 from tenantry.errors import (
     InvalidInput,
     StateConflict,
@@ -105,6 +106,7 @@ class StorageService:
             if lookup_key(name) in taken:
                 raise VfolderConflict(field="name")
             owner.require_can_hold(len(taken), "owner")
+            owner.require_host(host, CREATE, "host")
             await self._quotas.require_room(tx, owner.id, field="owner")
             now = self._clock.now()
             folder_id = uuid7(now)
@@ -170,6 +172,7 @@ class StorageService:
             folder = await self._lock(tx, action)
             require_may_change(current_actor(), folder)
             folder.require_status(VfolderStatus.READY)
+            await self._require_may_share(tx, folder)
             tenant_id = folder.data.tenant_id
             guest = await self._folders.lock_holder(
                 tx, action.user, tenant_id=tenant_id, field="user"
@@ -186,6 +189,11 @@ class StorageService:
             changes = {f"shares.{guest.username}": change}
             tx.note(_note(folder, changes, person_id=guest.id))
             return _seen(await self._folders.lock(tx, folder.id))
+
+    async def _require_may_share(self, tx: Transaction, folder: Vfolder) -> None:
+        limits = await self._folders.limits(tx, folder.data.owner_id)
+        if limits is not None:
+            limits.require_host(folder.data.host, SHARE, "folder")
 
     async def unshare(self, action: UnshareVfolderAction) -> VfolderResult:
         """Take a share back. A guest may give up the own one."""
@@ -219,6 +227,7 @@ class StorageService:
             if heir.id != data.owner_id:
                 taken = await self._folders.kept_names(tx, heir.id)
                 heir.require_can_hold(len(taken), "to")
+                heir.require_host(data.host, CREATE, "to")
                 more = data.used_bytes or 0
                 await self._quotas.require_room(tx, heir.id, more=more, field="to")
                 name = free_name(data.name, data.id, taken)
