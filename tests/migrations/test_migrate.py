@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -194,8 +195,12 @@ async def test_a_database_out_of_reach_is_an_error_of_ours(postgres: EmbeddedPos
             await migrate(dsn)
 
 
-def test_the_steps_are_numbered_and_only_go_forward() -> None:
-    paths = sorted((SCRIPTS / "versions").glob("[0-9]*.py"))
-    assert [path.name[:4] for path in paths] == [f"{i:04}" for i in range(1, len(paths) + 1)]
+def test_the_steps_are_one_line_and_only_go_forward() -> None:
+    paths = list((SCRIPTS / "versions").glob("[0-9]*.py"))
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    steps = list(ScriptDirectory.from_config(config).walk_revisions())
+    assert sorted(step.revision for step in steps) == sorted(path.name[:4] for path in paths)
+    assert [step.down_revision for step in steps] == [*(s.revision for s in steps[1:]), None]
     for path in paths:
         assert "def downgrade" not in path.read_text()

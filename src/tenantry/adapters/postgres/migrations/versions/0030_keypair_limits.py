@@ -7,7 +7,7 @@ not name, which is all, and would let nobody run anything.
 from alembic import op
 
 revision = "0030"
-down_revision = "0020"
+down_revision = "0025"
 
 STATEMENTS = (
     """
