@@ -6,18 +6,20 @@ waits for anything. Many threads may ask while others change.
 """
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from uuid import UUID
 
 from tenantry.decisions.cache import Cache, Epoch
+from tenantry.decisions.effective import Doorkeeper, Effect, Effective, compare, effective
+from tenantry.decisions.explain import Explanation, explain
 from tenantry.decisions.facts import RoleFacts, TenantFacts, UserFacts
 from tenantry.decisions.gates import Doors, Gates
 from tenantry.decisions.numbers import Numbers
 from tenantry.decisions.users import Users
 from tenantry.decisions.world import World
-from tenantry.privileges.model import Privilege, object_named
+from tenantry.privileges.model import DatabaseObject, Privilege, object_named
 
 Reach = dict[str | None, Doors]
 """The databases that users of a tenant have come to, as far as was asked."""
@@ -89,6 +91,41 @@ class Decisions:
     def knows(self, user_id: UUID) -> bool:
         """Whether the user's facts are here. If not, fetch and ``load`` them."""
         return self._users.knows(user_id.int)
+
+    def explain(
+        self, user: UserFacts | None, privilege: Privilege, thing: DatabaseObject, *, now: datetime
+    ) -> Explanation:
+        """What ``check`` would say of a user with these facts, and why."""
+        with self._lock:
+            return explain(self.world, user, privilege, thing, now)
+
+    def effective(self, user: UserFacts, *, now: datetime) -> list[Effective]:
+        """All that a user with these facts may do now, and by which paths."""
+        with self._lock:
+            return effective(Doorkeeper(self.world, now), user)
+
+    def what_if(
+        self,
+        role_id: UUID,
+        changed: RoleFacts | None,
+        users: Sequence[UserFacts],
+        *,
+        now: datetime,
+    ) -> list[Effect]:
+        """Who of these gains or loses what if the role were so; None: if there were no such role.
+
+        It works on a copy of what concerns them, so that checks need not wait for it.
+        """
+        concerned = {role for user in users for role in user.role_ids} | {role_id}
+        if changed is not None:
+            concerned |= changed.parent_ids
+        with self._lock:
+            before, after = self.world.part(concerned), self.world.part(concerned)
+        if changed is None:
+            after.drop_role(role_id)
+        else:
+            after.put_role(changed)
+        return list(compare(Doorkeeper(before, now), Doorkeeper(after, now), users))
 
     def load(self, users: Iterable[UserFacts], *, now: datetime) -> None:
         """Take in users who are not known; those who are stay as they are."""
@@ -185,8 +222,9 @@ class Decisions:
                 if known is not None and known[1].holds_at(now):
                     gate = known[0]
                 else:
-                    gate, window = self.world.opening(privilege, thing, now)
-                    self._gates.put(doors, key, gate, window)
+                    opening = self.world.opening(privilege, thing, now)
+                    gate = self.world.numbers.add_known(opening.roles, opening.rights)
+                    self._gates.put(doors, key, gate, opening.window)
             return not gate.keys().isdisjoint(user)
 
     def _reach_of(self, tenant: int, database: str | None) -> Doors:

@@ -1,6 +1,7 @@
 """Small numbers in place of ids: quick to hash, and one space for all that opens a door."""
 
-from collections.abc import Hashable
+import itertools
+from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 from uuid import UUID
 
@@ -32,6 +33,7 @@ class Numbers:
 
     def __init__(self) -> None:
         self._given: dict[Hashable, int] = {}
+        self._next = itertools.count(1)
 
     def __len__(self) -> int:
         return len(self._given)
@@ -42,8 +44,17 @@ class Numbers:
 
     def give(self, key: Hashable) -> int:
         """The number of this, which it gets now if it has none."""
-        return self._given.setdefault(key, len(self._given) + 1)
+        # Two threads at once may waste a number here, but never give one to two keys.
+        return self._given.get(key) or self._given.setdefault(key, next(self._next))
 
     def find(self, key: Hashable) -> int | None:
         """The number of this, if it has one."""
         return self._given.get(key)
+
+    def add_known(self, numbers: dict[int, None], rights: Iterable[Right]) -> dict[int, None]:
+        """The numbers, and with them those that the rights have; others nobody holds."""
+        for right in rights:
+            number = self._given.get(right)
+            if number is not None:
+                numbers[number] = None
+        return numbers

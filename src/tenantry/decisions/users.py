@@ -4,8 +4,9 @@ from datetime import datetime
 
 from tenantry.decisions.facts import UserFacts
 from tenantry.decisions.numbers import SHUT_OUT, TIMED
+from tenantry.decisions.standing import standing
 from tenantry.decisions.window import ALWAYS, Window
-from tenantry.decisions.world import Touched, World, window_of
+from tenantry.decisions.world import Touched, World
 
 Packed = tuple[int, ...]
 """The number of the user's tenant, then those of roles and of rights held directly."""
@@ -15,19 +16,12 @@ LOOK_CLOSER: Packed = (TIMED,)
 
 
 def pack(world: World, user: UserFacts, now: datetime) -> tuple[Packed, Window]:
-    """The user as of now, and for how long that is so. All rights have numbers already."""
-    active = Window(user.active_from, user.active_until)
-    window = ALWAYS.around(now, active)
-    if not user.active or not active.holds_at(now):
-        return LOCKED_OUT, window if user.active else ALWAYS
-    numbers = [world.numbers.of(user.tenant_id)]
-    numbers += [world.numbers.of(role_id) for role_id in user.role_ids]
-    for grant in user.grants:
-        valid = window_of(grant)
-        window = window.around(now, valid)
-        if valid.holds_at(now):
-            numbers.append(world.number(world.of_grant(grant))[0])
-    return tuple(numbers), window
+    """The user as of now, and for how long that is so."""
+    now_having = standing(world, user, now)
+    if not now_having.active:
+        return LOCKED_OUT, now_having.window
+    rights = [world.number(right)[0] for right in now_having.rights]
+    return (now_having.tenant, *now_having.roles, *rights), now_having.window
 
 
 class Users:

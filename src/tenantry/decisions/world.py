@@ -5,7 +5,8 @@ that open it, and those of the rights that users hold directly. All else in this
 there is no second copy of the rules.
 """
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -55,11 +56,16 @@ class Role:
     parents: frozenset[int]
     rights: dict[Right, tuple[Given, ...]]
 
+    def ways(self) -> Iterator[Given]:
+        """How it has all that it has of itself."""
+        return itertools.chain.from_iterable(self.rights.values())
+
 
 class Opening(NamedTuple):
-    """The numbers that open a door, and for how long just these."""
+    """The roles that open a door, the rights held directly that do, and for how long just these."""
 
-    numbers: dict[int, None]
+    roles: dict[int, None]
+    rights: tuple[Right, ...]
     window: Window
 
 
@@ -87,6 +93,31 @@ class World:
         thing = grant.object
         bound = self.numbers.of(grant.within_id)
         return Right(bound, grant.privilege, thing.database, thing.schema, thing.table)
+
+    def one_of(self, tenant: int) -> Iterator[str]:
+        """One of the tenant's databases, if it has any."""
+        return itertools.islice(self._owned.get(tenant, ()), 1)
+
+    def with_ancestors(self, role_ids: Iterable[UUID]) -> list[int]:
+        """The roles and all that they inherit from, as far as they are known; a cycle ends."""
+        found = dict.fromkeys(self.numbers.of(role_id) for role_id in role_ids)
+        waiting = [role for role in found if role in self.roles]
+        for role in waiting:
+            for parent in self.roles[role].parents:
+                if parent not in found and parent in self.roles:
+                    found[parent] = None
+                    waiting.append(parent)
+        return waiting
+
+    def part(self, role_ids: Iterable[UUID]) -> "World":
+        """A copy that has of the roles only these and what they inherit from."""
+        part = World(self.numbers)
+        part.tenants = dict(self.tenants)
+        part._owners = dict(self._owners)
+        part._owned = {tenant: set(names) for tenant, names in self._owned.items()}
+        for role in self.with_ancestors(role_ids):
+            part.put_role(self.roles[role].facts)
+        return part
 
     # Changing
 
@@ -189,6 +220,11 @@ class World:
 
     # Deciding
 
+    def is_active(self, tenant: int) -> bool:
+        """Whether the tenant is known and not suspended."""
+        known = self.tenants.get(tenant)
+        return known is not None and known.active
+
     def lets_in(self, tenant: int, database: str | None) -> bool:
         """Whether users of the tenant can have any right on the database: walls, suspension."""
         home = self.tenants.get(tenant)
@@ -202,19 +238,15 @@ class World:
 
     def opening(self, privilege: Privilege | None, thing: DatabaseObject, now: datetime) -> Opening:
         """Who comes through the door: privilege None asks for any, on the object or beneath."""
-        numbers: dict[int, None] = {}
+        roles: dict[int, None] = {}
         window = ALWAYS
         for source in self.sources(privilege, thing):
             if source.given.window is not ALWAYS:
                 window = window.around(now, source.given.window)
             if source.given.window.holds_at(now):
-                numbers[source.role] = None
-        self._add_heirs(numbers, self.owner(thing.database))
-        for right in self.rights(privilege, thing):
-            number = self.numbers.find(right)
-            if number is not None:
-                numbers[number] = None
-        return Opening(numbers, window)
+                roles[source.role] = None
+        self._add_heirs(roles, self.owner(thing.database))
+        return Opening(roles, tuple(self.rights(privilege, thing)), window)
 
     def sources(self, privilege: Privilege | None, thing: DatabaseObject) -> Iterator[Source]:
         """The roles that have of themselves what opens the door, at some time."""
@@ -241,11 +273,11 @@ class World:
                 for bound in bounds:
                     yield Right(bound, covering, *place)
 
-    def _add_heirs(self, numbers: dict[int, None], owner: int) -> None:
+    def _add_heirs(self, roles: dict[int, None], owner: int) -> None:
         """Add each role that inherits from these, where it is itself good on the database."""
-        waiting = list(numbers)
+        waiting = list(roles)
         for parent in waiting:
             for child in self._children.get(parent, ()):
-                if child not in numbers and self.roles[child].tenant in (NOBODY, owner):
-                    numbers[child] = None
+                if child not in roles and self.roles[child].tenant in (NOBODY, owner):
+                    roles[child] = None
                     waiting.append(child)
