@@ -227,14 +227,14 @@ class World:
 
     def lets_in(self, tenant: int, database: str | None) -> bool:
         """Whether users of the tenant can have any right on the database: walls, suspension."""
-        home = self.tenants.get(tenant)
-        if home is None or not home.active:
-            return False
         owner = self.owner(database)
+        if not self.is_active(tenant):
+            return False
         if owner in (NOBODY, tenant):
             return True
-        other = self.tenants.get(owner)
-        return other is not None and other.active and not (home.isolated or other.isolated)
+        if not self.is_active(owner):
+            return False
+        return not (self.tenants[tenant].isolated or self.tenants[owner].isolated)
 
     def opening(self, privilege: Privilege | None, thing: DatabaseObject, now: datetime) -> Opening:
         """Who comes through the door: privilege None asks for any, on the object or beneath."""
