@@ -17,7 +17,7 @@ from tenantry.access_keys.processors import AccessKeyProcessors
 from tenantry.adapters.log import LogMonitor
 from tenantry.adapters.mail_report import MailReporter, ReportPost
 from tenantry.adapters.postgres.database import PostgresDatabase
-from tenantry.adapters.prometheus import MetricsMonitor
+from tenantry.adapters.prometheus import Figures, MetricsMonitor
 from tenantry.assembly import Assembly
 from tenantry.audit.processors import AuditProcessors
 from tenantry.audit.recorder import AuditMonitor
@@ -121,6 +121,7 @@ class App:
         self.jobs = JobProcessors(job_service=services.jobs, run=run)
         self.audit_parts = foundation.audit
         self.audit = AuditProcessors(parts=self.audit_parts, run=run)
+        self.figures = _figures(self.registry, services, foundation)
 
     def upkeep(self) -> list[Coroutine[Any, Any, None]]:
         """What is to be done all the time, by every server: each ends only when cancelled."""
@@ -135,6 +136,7 @@ class App:
             services.workloads.compute_upkeep.run_forever(),
             services.workloads.usage_collector.run_forever(),
             self.audit_parts.upkeep.run_forever(),
+            self.job_service.run_forever(),
             services.logins.lockout.run_forever(),
             self.mail_worker().run_forever(),
         ]
@@ -176,6 +178,18 @@ class App:
         password = self.first_password or known.password
         params = ConnectionParams(host, port, self.settings.admin_user, password)
         write_connection(self.settings.data_dir, params)
+
+
+def _figures(registry: CollectorRegistry, services: Assembly, foundation: Foundation) -> Figures:
+    return Figures(
+        registry,
+        {
+            foundation.audit.figures: ("audit_unsealed_entries", "audit_seal_age_seconds"),
+            services.logins.locks.figures: ("locked_accounts",),
+            services.logins.lockout.figures: ("throttled_subjects",),
+            services.jobs.figures: ("pending_jobs", "stuck_jobs", "oldest_job_seconds"),
+        },
+    )
 
 
 def _tenants(services: Assembly, run: Runner) -> TenantProcessors:

@@ -1,5 +1,6 @@
 """Puts the services together from the adapters; ``app.py`` starts and ends what they stand on."""
 
+from datetime import timedelta
 from functools import cached_property
 
 from tenantry.access_keys.companion import AccessKeyCompanion
@@ -85,6 +86,7 @@ class Assembly:
             clock=self._on.clock,
             cursor_key=self._on.cursor_key,
             visible_tenant=lambda actor: Scope.of(actor).tenant_id,
+            kept=timedelta(days=self._on.settings.job_retention_days),
         )
 
     @cached_property

@@ -293,6 +293,9 @@ class Settings:
     smtp_timeout: float = setting(
         10.0, seconds(0.1, 600), "Seconds that handing over one mail may take."
     )
+    job_retention_days: int = setting(
+        90, whole(1, 36_500), "Days that jobs are kept after they are done, with their receipts."
+    )
     audit_seal_seconds: float = setting(
         60.0, seconds(0.1, 86_400), "Seconds after which new audit entries are sealed."
     )

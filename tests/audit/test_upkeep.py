@@ -71,3 +71,17 @@ async def test_one_part_that_fails_keeps_the_others_from_nothing(
                 await upkeep
             await owner.execute("grant delete on audit_keys to tenantry_app")
     assert "upkeep failed" in caplog.text
+
+
+async def test_the_figures_tell_of_entries_that_nobody_vouches_for_and_of_the_last_seal(
+    tenantry: App, clock: ShiftedClock
+) -> None:
+    await make_user(tenantry, "john")
+    before = await tenantry.audit_parts.figures()
+    assert before["audit_unsealed_entries"] >= 1
+    clock.advance(seconds=60)
+    assert (await tenantry.audit_parts.figures())["audit_seal_age_seconds"] >= 60
+    await tenantry.audit_parts.sealer.seal_all()
+    after = await tenantry.audit_parts.figures()
+    assert after["audit_unsealed_entries"] == 0
+    assert after["audit_seal_age_seconds"] < 30

@@ -105,6 +105,13 @@ class FakeKeyIdentifier:
         raise NotAuthenticated
 
 
+class FakeFigures:
+    """There are none."""
+
+    async def look_up(self) -> None:
+        return None
+
+
 @dataclass
 class FakeApp:
     """Answers every action with something of the right type, and remembers what it was asked."""
@@ -114,6 +121,7 @@ class FakeApp:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     auth_service: FakeIdentifier = field(default_factory=FakeIdentifier)
     access_key_identifier: FakeKeyIdentifier = field(default_factory=FakeKeyIdentifier)
+    figures: FakeFigures = field(default_factory=FakeFigures)
     checks: list[FakeCheck] = field(default_factory=lambda: [FakeCheck("database", True)])
     asked: list[tuple[Action[Any], Actor, Origin]] = field(default_factory=list)
     answer: Callable[[Action[Any]], Awaitable[Any]] | None = None

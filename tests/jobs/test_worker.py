@@ -214,3 +214,39 @@ async def test_an_attempt_goes_on_when_nobody_waits_any_more(tenantry: App) -> N
     await asyncio.gather(*service._running)
     job = (await tenantry.jobs.get_job.wait_for_complete(GetJobAction(job_id))).data
     assert job.state is JobState.DONE
+
+
+async def test_jobs_done_long_ago_are_removed_and_open_ones_never(
+    tenantry: App, clock: ShiftedClock
+) -> None:
+    async def handle(progress: Progress) -> Receipt:
+        return {}
+
+    old = await promise(tenantry)
+    assert await worker(tenantry, handle)
+    open_job = await promise(tenantry)
+    clock.advance(days=tenantry.settings.job_retention_days - 1)
+    recent = await promise(tenantry)
+    await tenantry.job_service.worker({"test": handle}).run_next(recent)
+    await tenantry.job_service.sweep()
+    assert (await tenantry.jobs.get_job.wait_for_complete(GetJobAction(old))).data.state == "done"
+    clock.advance(days=1, seconds=1)
+    await asyncio.gather(tenantry.job_service.sweep(), tenantry.job_service.sweep())
+    with pytest.raises(JobNotFound):
+        await tenantry.jobs.get_job.wait_for_complete(GetJobAction(old))
+    page = await tenantry.jobs.list_jobs.wait_for_complete(ListJobsAction())
+    assert {job.id for job in page.items} == {open_job, recent}
+
+
+async def test_the_figures_tell_of_open_and_stuck_jobs(tenantry: App, clock: ShiftedClock) -> None:
+    async def fail(progress: Progress) -> Receipt:
+        raise StateConflict
+
+    nothing = {"pending_jobs": 0, "stuck_jobs": 0, "oldest_job_seconds": 0}
+    assert await tenantry.job_service.figures() == nothing
+    stuck, _ = await promise(tenantry), await promise(tenantry)
+    await tenantry.job_service.worker({"test": fail}, attempts=1).run_next(stuck)
+    clock.advance(seconds=60)
+    found = await tenantry.job_service.figures()
+    assert (found["pending_jobs"], found["stuck_jobs"]) == (1, 1)
+    assert 60 <= found["oldest_job_seconds"] < 70

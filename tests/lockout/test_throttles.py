@@ -14,10 +14,12 @@ from tenantry.app import App
 from tenantry.auth.actions import ChangeOwnPasswordAction
 from tenantry.errors import ConfigurationError, PermissionError
 from tenantry.kernel.action import Origin, acting_as
-from tenantry.lockout.actions import GetLockStatusAction
+from tenantry.kernel.modifier import TriState
+from tenantry.lockout.actions import GetLockStatusAction, LockAccountAction
 from tenantry.lockout.repository import AttemptRepository
 from tenantry.lockout.service import MOST_WAITING, LockoutService
 from tenantry.lockout.throttle import Admission, Claim, LockoutPolicy, Standing, network_of
+from tenantry.password_policies.actions import PasswordPolicyModifier, SetPasswordPolicyAction
 from tenantry.settings import Settings
 from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.users import PASSWORD
@@ -357,3 +359,57 @@ async def test_a_purge_leaves_no_address_of_its_user(
     assert any(HOME in subject and str(john.id) in subject for subject in await counts())
     await tenantry.users.purge_user.wait_for_complete(PurgeUserAction(user="john"))
     assert not any(str(john.id) in subject for subject in await counts())
+
+
+async def set_numbers(app: App, *, attempts: int, minutes: int) -> None:
+    modifier = PasswordPolicyModifier(
+        max_failed_attempts=TriState.update(attempts), lockout_minutes=TriState.update(minutes)
+    )
+    action = SetPasswordPolicyAction(modifier=modifier)
+    await app.password_policies.set.wait_for_complete(action)
+
+
+async def test_how_long_a_user_is_throttled_is_told_by_the_numbers_of_the_tenant(
+    tenantry: App, john: UserData, login_from: LoginFrom, clock: ShiftedClock
+) -> None:
+    await set_numbers(tenantry, attempts=60, minutes=40)
+    for first in (0, 55):
+        addresses = [f"203.0.113.{i}" for i in range(first + 1, first + 56)]
+        await asyncio.gather(*(login_from("john", WRONG, address) for address in addresses))
+        told = await tenantry.locks.get_lock_status.wait_for_complete(
+            GetLockStatusAction(user="john")
+        )
+        if not first:  # the platform would have had enough after 50
+            assert told.throttled_until is None
+    assert told.throttled_until is not None
+    left = told.throttled_until - clock.now()
+    assert timedelta(minutes=39) < left <= timedelta(minutes=40)
+    clock.advance(minutes=20)  # the platform's number would be over
+    told = await tenantry.locks.get_lock_status.wait_for_complete(GetLockStatusAction(user="john"))
+    assert told.throttled_until is not None
+
+
+async def test_the_figures_count_who_has_no_attempts_left_by_the_numbers_that_hold_for_each(
+    tenantry: App, john: UserData, login_from: LoginFrom, clock: ShiftedClock
+) -> None:
+    await set_numbers(tenantry, attempts=3, minutes=40)
+    await asyncio.gather(*(login_from("john", WRONG, ATTACKER) for _ in range(5)))
+    await asyncio.gather(*(login_from("nobody", WRONG, HOME) for _ in range(5)))
+    lockout = tenantry.assembly.logins.lockout
+    assert await lockout.figures() == {"throttled_subjects": 1}
+    clock.advance(minutes=20)
+    assert await lockout.figures() == {"throttled_subjects": 1}
+    clock.advance(minutes=21)
+    assert await lockout.figures() == {"throttled_subjects": 0}
+
+
+async def test_the_figures_count_locks_that_hold(
+    tenantry: App, john: UserData, clock: ShiftedClock
+) -> None:
+    locks = tenantry.assembly.logins.locks
+    assert await locks.figures() == {"locked_accounts": 0}
+    lock = LockAccountAction(user="john", reason="test", duration_minutes=5)
+    await tenantry.locks.lock_account.wait_for_complete(lock)
+    assert await locks.figures() == {"locked_accounts": 1}
+    clock.advance(minutes=6)
+    assert await locks.figures() == {"locked_accounts": 0}

@@ -1,11 +1,30 @@
-"""Runs as Prometheus metrics."""
+"""Runs, and figures of the state of things, as Prometheus metrics."""
 
+import asyncio
+import logging
+import math
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from tenantry.errors import TenantryError
 from tenantry.kernel.action import Action, Run
 from tenantry.kernel.monitor import RunResult
+
+logger = logging.getLogger(__name__)
+
+FIGURES = {
+    "audit_unsealed_entries": "Audit entries that no seal covers yet",
+    "audit_seal_age_seconds": "Time since the last seal of the audit",
+    "locked_accounts": "Accounts that are locked",
+    "throttled_subjects": "Accounts and networks that have no login attempts left",
+    "pending_jobs": "Jobs that are to be done",
+    "stuck_jobs": "Jobs that failed too often and wait for somebody",
+    "oldest_job_seconds": "Age of the oldest job that is not done",
+}
+LOOK_UP_SECONDS = 2.0
+Source = Callable[[], Awaitable[Mapping[str, float]]]
 
 
 class MetricsMonitor:
@@ -29,3 +48,35 @@ class MetricsMonitor:
     async def done(self, action: Action[Any], run: Run, result: RunResult) -> None:
         self._runs.labels(action.tag, result.status).inc()
         self._seconds.labels(action.tag).observe(result.duration.total_seconds())
+
+
+class Figures:
+    """Gauges that are looked up when somebody asks for the metrics.
+
+    What cannot be looked up is not a number: an old figure must not pass for a new one.
+    """
+
+    def __init__(self, registry: CollectorRegistry, sources: Mapping[Source, tuple[str, ...]]):
+        self._sources = sources
+        self._gauges = {
+            name: Gauge(f"tenantry_{name}", FIGURES[name], registry=registry)
+            for names in sources.values()
+            for name in names
+        }
+        self._looking = asyncio.Lock()
+
+    async def look_up(self) -> None:
+        """Ask all sources; one after the other, however many ask."""
+        async with self._looking:
+            for source, names in self._sources.items():
+                found = await self._ask(source)
+                for name in names:
+                    self._gauges[name].set(found.get(name, math.nan))
+
+    async def _ask(self, source: Source) -> Mapping[str, float]:
+        try:
+            async with asyncio.timeout(LOOK_UP_SECONDS):
+                return await source()
+        except (TenantryError, TimeoutError) as error:
+            logger.warning("figures for the metrics cannot be looked up: %s", error)
+            return {}

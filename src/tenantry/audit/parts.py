@@ -37,7 +37,8 @@ class AuditParts:
         self._cipher = cipher
         self.keys = keys
         self._repository = repository = AuditRepository()
-        seals = SealRepository(cipher)
+        self._clock = clock
+        self._seals = seals = SealRepository(cipher)
         self.service = AuditService(
             database=database,
             audit_repository=repository,
@@ -69,6 +70,15 @@ class AuditParts:
             clock=clock,
         )
         self.companion = AuditCompanion(audit_repository=repository, clock=clock)
+
+    async def figures(self) -> dict[str, float]:
+        """How many entries nobody vouches for yet, and how old the last seal is, for gauges."""
+        async with self._database.autocommit() as tx:
+            last = await self._seals.last(tx)
+            entries, oldest = await self._seals.unsealed(tx, last.seal.to_position if last else 0)
+        sealed_at = last.seal.sealed_at if last else oldest
+        age = (self._clock.now() - sealed_at).total_seconds() if sealed_at else 0.0
+        return {"audit_unsealed_entries": entries, "audit_seal_age_seconds": max(age, 0.0)}
 
     async def prepare(self) -> None:
         """Know the key of digests; ConfigurationError where the installation's key is missing."""

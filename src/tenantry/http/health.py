@@ -75,6 +75,7 @@ class Operations:
         """The metrics, for operators; nobody else learns that there are any."""
         if not await self._operator(scope):
             raise HTTPException(404)
+        await self._app.figures.look_up()
         content = generate_latest(self._app.registry)
         return Response(content, headers={"Content-Type": CONTENT_TYPE_LATEST})
 

@@ -41,6 +41,13 @@ class KeyIdentifier(Protocol):
         """The actor that signed the request, whose body is still to be compared."""
 
 
+class Figures(Protocol):
+    """Gauges of the state of things."""
+
+    async def look_up(self) -> None:
+        """Bring them up to date; what cannot be looked up is not a number."""
+
+
 class Served(Protocol):
     """The app as this face sees it."""
 
@@ -50,6 +57,8 @@ class Served(Protocol):
     def wire(self) -> Wire: ...
     @property
     def registry(self) -> CollectorRegistry: ...
+    @property
+    def figures(self) -> Figures: ...
     @property
     def auth_service(self) -> Identifier: ...
     @property

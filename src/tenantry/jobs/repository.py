@@ -116,6 +116,16 @@ PAGE = Statement(
     order by created_at desc, id desc limit $6
     """,
 )
+SWEEP = Statement(
+    "jobs.sweep",
+    "Remove some jobs that were done long ago.",
+    """
+    delete from jobs where id in (
+        select id from jobs where state = 'done' and ended_at < $1 order by ended_at limit $2
+        for update skip locked)
+    """,
+)
+BATCH = 1000
 OUTSTANDING = Statement(
     "jobs.outstanding",
     "How many jobs are open and stuck, and since when the oldest waits.",
@@ -202,6 +212,10 @@ class JobRepository:
         state_name = state.value if state else None
         rows = await tx.fetch(PAGE, tenant_id, state_name, kind, at, job_id, limit)
         return [_job(row) for row in rows]
+
+    async def sweep(self, tx: Transaction, ended_before: datetime) -> bool:
+        """Remove some jobs that were done before this moment; whether there may be more."""
+        return await tx.execute(SWEEP, ended_before, BATCH) == BATCH
 
     async def outstanding(self, tx: Transaction) -> Row:
         """The numbers ``pending`` and ``stuck``, and when the ``oldest`` began."""

@@ -4,10 +4,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextvars import Context
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from tenantry.errors import JobNotFound, StateConflict
+from tenantry.errors import JobNotFound, StateConflict, TenantryError
 from tenantry.jobs.actions import GetJobAction, JobResult, ListJobsAction, RetryJobAction
 from tenantry.jobs.model import MAX_ATTEMPTS, Job, JobState
 from tenantry.jobs.repository import JobRepository
@@ -18,6 +18,8 @@ from tenantry.kernel.page import Page, seal, unseal
 from tenantry.kernel.transaction import Database, Transaction
 
 logger = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 3600.0
 
 
 class JobService:
@@ -31,8 +33,10 @@ class JobService:
         clock: Clock,
         cursor_key: bytes,
         visible_tenant: Callable[[Actor], UUID | None],
+        kept: timedelta,
     ) -> None:
         self._database = database
+        self._kept = kept
         self._visible_tenant = visible_tenant
         self._jobs = job_repository
         self._clock = clock
@@ -102,6 +106,34 @@ class JobService:
         self._running.discard(work)
         if not work.cancelled() and work.exception() is not None:
             logger.warning("a job could not be attempted: %s", work.exception())
+
+    async def sweep(self) -> None:
+        """Remove what was done long ago. Open jobs stay, however old they are."""
+        more = True
+        while more:
+            async with self._database.autocommit() as tx:
+                more = await self._jobs.sweep(tx, self._clock.now() - self._kept)
+
+    async def run_forever(self) -> None:
+        """Sweep every hour; any number of servers may do it at once."""
+        while True:
+            try:
+                await self.sweep()
+            except TenantryError as error:
+                logger.warning("old jobs could not be removed: %s", error)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def figures(self) -> dict[str, float]:
+        """How many jobs are open and stuck, and for how long the oldest is, for gauges."""
+        async with self._database.autocommit() as tx:
+            found = await self._jobs.outstanding(tx)
+        oldest = found["oldest"]
+        age = (self._clock.now() - oldest).total_seconds() if oldest else 0.0
+        return {
+            "pending_jobs": found["pending"],
+            "stuck_jobs": found["stuck"],
+            "oldest_job_seconds": max(age, 0.0),
+        }
 
     async def find_open(self, tx: Transaction, kind: str, subject_id: UUID) -> Job | None:
         """The job of this kind on this subject that has not ended."""

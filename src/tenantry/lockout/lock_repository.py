@@ -25,6 +25,15 @@ PAGE = Statement(
     order by u.locked_at desc, u.id desc limit $5
     """,
 )
+COUNT = Statement(
+    "locks.count",
+    "How many users have a lock that holds.",
+    """
+    select count(*) from users
+    where locked_at is not null and (lock_expires_at is null or lock_expires_at > $1)
+        and status = 'active'
+    """,
+)
 PUT = Statement(
     "locks.put",
     "Lock a user, and end all sessions.",
@@ -70,6 +79,11 @@ class LockRepository:
         at, user_id = after or (None, None)
         rows = await tx.fetch(PAGE, now, scope.tenant_id, at, user_id, limit)
         return [(_status(row, now), row["id"]) for row in rows]
+
+    async def count(self, tx: Transaction, now: datetime) -> int:
+        """How many locks hold now."""
+        counted: int = await tx.fetchval(COUNT, now)
+        return counted
 
     async def put(self, tx: Transaction, user_id: UUID, lock: Lock, now: datetime) -> None:
         """Lock a user, and end all sessions."""

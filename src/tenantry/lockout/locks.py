@@ -111,6 +111,11 @@ class LockService:
         position = [str(last.locked_at), str(user_id)]
         return Page(items, seal(self._cursor_key, question, position))
 
+    async def figures(self) -> dict[str, float]:
+        """How many accounts are locked now, for a gauge."""
+        async with self._database.autocommit() as tx:
+            return {"locked_accounts": await self._locks.count(tx, self._clock.now())}
+
     async def _status(self, tx: Transaction, user_id: UUID, now: datetime) -> LockStatus:
         status = await self._locks.status(tx, user_id, now)
         if status is None:

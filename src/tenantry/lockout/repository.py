@@ -83,6 +83,36 @@ FAILED = Statement(
     {_HELD}
     """,
 )
+THROTTLED = Statement(
+    "attempts.throttled",
+    "What is counted of a user from everywhere, and the numbers that the user's tenant has set.",
+    """
+    select a.failures, a.pending, a.changed_at, a.known_until,
+        p.max_failed_attempts, p.lockout_minutes
+    from attempts a join users u on u.id = $1
+        left join password_policies p on p.tenant_id = u.tenant_id
+    where a.subject = 'user:' || $1::uuid::text
+    """,
+)
+FULL = Statement(
+    "attempts.full",
+    "How many subjects are refused now: accounts, accounts from a network, and networks.",
+    """
+    select count(*) from attempts a
+        left join users u on u.id = case when a.subject like 'user:%'
+            then substring(a.subject from 6 for 36)::uuid end
+        left join password_policies p on p.tenant_id = u.tenant_id
+        cross join lateral (
+            select coalesce(p.max_failed_attempts, $2::integer) as tries,
+                case when a.subject not like 'from:%' then p.lockout_minutes end as minutes
+        ) own
+    where a.failures > 0
+        and a.changed_at
+            > $1::timestamptz - coalesce(make_interval(mins => own.minutes), $5::interval)
+        and a.failures >= case when a.subject like 'from:%' then $4::integer
+            when a.subject like '%@%' then own.tries else greatest(own.tries, $3::integer) end
+    """,
+)
 SUCCEEDED = Statement(
     "attempts.succeeded",
     "Give an attempt back, and forget the account's failures but not those of the network.",
@@ -172,6 +202,31 @@ class AttemptRepository:
     async def forget(self, tx: Transaction, user_id: UUID) -> None:
         """Forget the failures of a user."""
         await tx.execute(FORGET, user_id)
+
+    async def throttled_until(
+        self, tx: Transaction, user_id: UUID, policy: LockoutPolicy, now: datetime
+    ) -> datetime | None:
+        """Until when the user is refused from networks that are not known; None: not at all."""
+        row = await tx.fetchrow(THROTTLED, user_id)
+        if row is None:
+            return None
+        own = policy.of_tenant(row["max_failed_attempts"], row["lockout_minutes"])
+        standing = Standing(row["failures"], row["pending"], row["changed_at"], row["known_until"])
+        if standing.failures_at(now, own) < own.max_account_failures:
+            return None
+        return standing.changed_at + own.duration
+
+    async def count_full(self, tx: Transaction, policy: LockoutPolicy, now: datetime) -> int:
+        """How many subjects have no tries left now."""
+        counted: int = await tx.fetchval(
+            FULL,
+            now,
+            policy.max_failures,
+            policy.max_account_failures,
+            policy.max_source_failures,
+            policy.duration,
+        )
+        return counted
 
     async def sweep(self, tx: Transaction, unchanged_since: datetime, now: datetime) -> bool:
         """Remove some counts that say nothing any more; whether there may be more of them."""

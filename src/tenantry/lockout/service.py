@@ -110,12 +110,13 @@ class LockoutService:
         self, tx: Transaction, user_id: UUID, now: datetime
     ) -> datetime | None:
         """Until when a user's logins from unknown networks are refused; None: they are not."""
-        account = f"user:{user_id}"
-        standing = (await self._attempts.standings(tx, [account])).get(account)
-        limit = self._policy.max_account_failures
-        if standing is None or standing.failures_at(now, self._policy) < limit:
-            return None
-        return standing.changed_at + self._policy.duration
+        return await self._attempts.throttled_until(tx, user_id, self._policy, now)
+
+    async def figures(self) -> dict[str, float]:
+        """How many subjects of attempts are refused now, for a gauge."""
+        async with self._database.autocommit() as tx:
+            full = await self._attempts.count_full(tx, self._policy, self._clock.now())
+        return {"throttled_subjects": full}
 
     async def sweep(self) -> None:
         """Remove the counts that have run out, so that the table stays small under any flood."""

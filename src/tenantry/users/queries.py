@@ -147,7 +147,7 @@ def update_statement(names: Iterable[str], *, end_sessions: bool) -> Statement:
 
 
 _EXACT = (
-    "full_name description department phone role status_info need_password_change "
+    "full_name description department phone role status_info "
     "resource_policy totp_activated sudo_session_enabled container_uid container_main_gid "
     "integration_name"
 )
@@ -168,6 +168,13 @@ _ORDERS = {
 
 
 _LOCK_HOLDS = "(u.locked_at is not null and (u.lock_expires_at is null or u.lock_expires_at > {}))"
+_MUST_CHANGE = """
+    select id from users where need_password_change
+    union all
+    select aged.id from password_policies p join users aged on aged.tenant_id = p.tenant_id
+        and aged.password_changed_at
+            <= {}::timestamptz - make_interval(hours => 24 * p.max_age_days)
+"""
 _EVERYBODY = UserFilter()
 MOST_SORTED = 20_000
 """So many hits are sorted in a few milliseconds; more of them lie close together in any order."""
@@ -293,8 +300,8 @@ def _conditions(wanted: UserFilter, now: datetime) -> Iterable[tuple[Any, ...]]:
             continue
         if name in _PLAIN:
             yield _PLAIN[name], value
-        elif name == "status":
-            yield _status(value, now)
+        elif name in _AS_OF:
+            yield _AS_OF[name](value, now)
         elif name == "text":
             yield "u.search_text like {}", f"%{_escaped(fold(value))}%"
         elif name == "username":
@@ -314,6 +321,15 @@ def _status(wanted: object, now: datetime) -> tuple[Any, ...]:
     if wanted == UserStatus.ACTIVE:
         return f"u.status = 'active' and not {_LOCK_HOLDS}", now
     return "u.status = {}", wanted
+
+
+def _must_change(wanted: object, now: datetime) -> tuple[Any, ...]:
+    """The condition for having to change the password, told to or by its age (Any: as above)."""
+    return f"u.id {'in' if wanted else 'not in'} ({_MUST_CHANGE})", now
+
+
+_AS_OF = {"status": _status, "need_password_change": _must_change}
+"""Fields whose value is another one when time has passed."""
 
 
 def _all(clauses: list[str]) -> str:

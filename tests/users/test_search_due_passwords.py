@@ -1,0 +1,78 @@
+"""Finding the users who must change their password, be it that they were told or that it is old."""
+
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tenantry.app import App
+from tenantry.kernel.modifier import OptionalState, TriState
+from tenantry.password_policies.actions import PasswordPolicyModifier, SetPasswordPolicyAction
+from tenantry.testing.clock import ShiftedClock
+from tenantry.testing.users import make_user
+from tenantry.users import queries
+from tenantry.users.access import Scope
+from tenantry.users.actions import ModifyUserAction, SearchUsersAction
+from tenantry.users.model import UserFilter, UserModifier, UserOrder
+
+pytestmark = pytest.mark.anyio
+
+
+async def names(app: App, wanted: bool, **more: Any) -> set[str]:
+    action = SearchUsersAction(filter=UserFilter(need_password_change=wanted), limit=100, **more)
+    page = await app.users.search_users.wait_for_complete(action)
+    assert all(user.need_password_change is wanted for user in page.items)
+    return {user.username for user in page.items} - {"root"}
+
+
+async def limit_age(app: App, tenant: str, days: int | None) -> None:
+    age = TriState[int].nullify() if days is None else TriState.update(days)
+    action = SetPasswordPolicyAction(
+        tenant=tenant, modifier=PasswordPolicyModifier(max_age_days=age)
+    )
+    await app.password_policies.set.wait_for_complete(action)
+
+
+async def test_old_passwords_are_found_by_the_policy_of_their_tenant(
+    tenantry: App, other_tenant: str, clock: ShiftedClock
+) -> None:
+    await make_user(tenantry, "old")
+    await make_user(tenantry, "elsewhere", domain_name="Other")
+    await make_user(tenantry, "told", need_password_change=True)
+    clock.advance(days=30)
+    await make_user(tenantry, "fresh")
+    assert await names(tenantry, True) == {"told"}
+    await limit_age(tenantry, "default", 30)
+    assert await names(tenantry, True) == {"told", "old"}
+    assert await names(tenantry, False) == {"fresh", "elsewhere"}
+    await limit_age(tenantry, "Other", 29)
+    assert await names(tenantry, True) == {"told", "old", "elsewhere"}
+    await limit_age(tenantry, "default", None)
+    assert await names(tenantry, True) == {"told", "elsewhere"}
+
+
+async def test_a_new_password_is_not_found_any_more(tenantry: App, clock: ShiftedClock) -> None:
+    await make_user(tenantry, "old")
+    await limit_age(tenantry, "default", 1)
+    clock.advance(days=1)
+    assert await names(tenantry, True) == {"old"}
+    modifier = UserModifier(password=OptionalState.update("another good passphrase"))
+    modify = ModifyUserAction(user="old", modifier=modifier)
+    await tenantry.users.modify_user.wait_for_complete(modify)
+    assert await names(tenantry, True) == set()
+
+
+async def test_old_passwords_are_found_with_an_index(
+    tenantry: App, owner: asyncpg.Connection, clock: ShiftedClock
+) -> None:
+    await make_user(tenantry, "old")
+    await limit_age(tenantry, "default", 1)
+    statement, arguments = queries.page_statement(
+        Scope(), UserFilter(need_password_change=True), UserOrder.USERNAME, 50, None, clock.now()
+    )
+    async with owner.transaction():
+        await owner.execute("set local enable_seqscan = off")
+        rows = await owner.fetch(f"explain {statement.sql}", *arguments)
+    plan = "\n".join(row[0] for row in rows)
+    assert "users_password_age" in plan
+    assert "users_password_due" in plan
