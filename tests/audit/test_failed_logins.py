@@ -5,6 +5,7 @@ import pytest
 from tenantry.app import App
 from tenantry.audit.actions import ListFailedLoginsAction
 from tenantry.audit.model import FailedLogin
+from tenantry.auth.actions import AuthenticateAction
 from tenantry.errors import InvalidInput, NotAuthenticated
 from tenantry.kernel.action import ANONYMOUS, acting_as
 from tenantry.kernel.modifier import OptionalState
@@ -55,6 +56,19 @@ async def test_names_that_nobody_has_are_listed_when_asked_for(
 async def test_one_user_can_be_asked_for(tenantry: App, tries: UserData) -> None:
     assert [entry.username for entry in await failed(tenantry, user="JOHN")] == ["john"] * 2
     assert await failed(tenantry, user="root") == []
+
+
+async def test_tries_that_an_administrators_program_passes_on_are_not_the_administrators(
+    tenantry: App, john: UserData, admin: UserData
+) -> None:
+    for name in ("john", "eve"):
+        with acting_as(admin):
+            action = AuthenticateAction(name, "wrong passphrase", ip_address="192.0.2.7")
+            assert not (await tenantry.auth.authenticate.wait_for_complete(action)).success
+    found = await failed(tenantry, include_unknown=True)
+    assert [entry.username for entry in found] == ["eve", "john"]
+    assert [entry.username for entry in await failed(tenantry)] == ["john"]
+    assert await failed(tenantry, user="adele", include_unknown=True) == []
 
 
 async def test_only_the_last_hours_count(

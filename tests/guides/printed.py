@@ -5,6 +5,9 @@ examples run; the summary at the end of a test run says which it was.
 """
 
 import ast
+import itertools
+import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,19 +46,30 @@ class Printed:
 
     @classmethod
     def of(cls, page: Path) -> "Printed":
-        """The blocks of a Markdown page."""
+        """The blocks of a page, which is Markdown or reStructuredText."""
+        if page.suffix == ".rst":
+            return cls(page, tuple(_directives(page.read_text(encoding="utf-8"))))
         return cls(page, tuple(b.text for b in blocks_of(page) if b.language == "python"))
 
     async def run(self, number: int, **names: Any) -> dict[str, Any]:
         """Run a block with these names and what earlier blocks import; all names afterwards."""
         known = dict(names)
-        exec(self.imports_before(number), known)
-        place = f"{self.page.name}, block {number}"
-        code = compile(self.blocks[number], place, "exec", _TOP_LEVEL_AWAIT, dont_inherit=True)
-        waiting = eval(code, known)
+        waiting = self._begin(number, known)
         if waiting is not None:
             await waiting
         return known
+
+    def play(self, number: int, **names: Any) -> dict[str, Any]:
+        """The same for a block that awaits nothing."""
+        known = dict(names)
+        assert self._begin(number, known) is None
+        return known
+
+    def _begin(self, number: int, known: dict[str, Any]) -> Any:  # Any: as eval says
+        exec(self.imports_before(number), known)
+        place = f"{self.page.name}, block {number}"
+        code = compile(self.blocks[number], place, "exec", _TOP_LEVEL_AWAIT, dont_inherit=True)
+        return eval(code, known)
 
     def imports_before(self, number: int) -> str:
         """The imports of all earlier blocks, which a reader takes as given further down."""
@@ -66,3 +80,10 @@ class Printed:
             kinds = (ast.Import, ast.ImportFrom)
             found += [ast.unparse(node) for node in tree.body if isinstance(node, kinds)]
         return "".join(f"{line}\n" for line in found if not line.startswith("from tests."))
+
+
+def _directives(page: str) -> Iterator[str]:
+    """The contents of the directives ``.. code-block:: python``, which are indented."""
+    for part in page.split("\n.. code-block:: python\n")[1:]:
+        inside = itertools.takewhile(lambda line: not line or line[0] == " ", part.split("\n"))
+        yield textwrap.dedent("\n".join(inside)).strip("\n") + "\n"

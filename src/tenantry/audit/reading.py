@@ -12,6 +12,8 @@ from tenantry.audit.vault import Boxes, Personal, opened
 from tenantry.kernel.action import Outcome
 from tenantry.kernel.transaction import Row
 
+LOGIN = "login"
+
 Names = Mapping[tuple[UUID, UUID], str]
 """Present names of users, by their id and tenant."""
 
@@ -62,11 +64,16 @@ def _personal(row: Row, keys: Mapping[UUID, Box]) -> Personal:
 
 
 def _username(row: Row, target: str | None, actor: str, names: Names) -> str:
-    """Whom it is about, by the present name, or as typed where that is nobody; else who did it."""
+    """Whom it is about, by the present name, or as typed where that is nobody; else who did it.
+
+    A login that an administrator's program asks for is about the name that was typed: whoever acts
+    on failures must not take them for the administrator's own.
+    """
     tenant_id = row["tenant_id"]
-    about = (row["person_id"], row["target_id"], row["actor_id"])
+    for_others = row["actor_id"] is None or row["action"] == LOGIN
+    typed = target if row["target_id"] is None and for_others else None
+    about = (row["person_id"], row["target_id"], None if typed else row["actor_id"])
     present = (names.get((user_id, tenant_id)) for user_id in about if user_id is not None)
-    typed = target if row["target_id"] is None and row["actor_id"] is None else None
     return next((name for name in present if name is not None), typed or actor)
 
 

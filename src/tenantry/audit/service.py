@@ -11,7 +11,7 @@ from tenantry.audit.actions import ListFailedLoginsAction, SearchAuditAction
 from tenantry.audit.keys import PersonKeys
 from tenantry.audit.model import AuditEntry, FailedLogin
 from tenantry.audit.months import Month
-from tenantry.audit.reading import entry_of, names_in
+from tenantry.audit.reading import LOGIN, entry_of, names_in
 from tenantry.audit.repository import AuditRepository
 from tenantry.errors import InvalidInput, Violation
 from tenantry.kernel.action import Outcome, current_actor
@@ -23,7 +23,7 @@ from tenantry.users.access import Scope
 from tenantry.users.model import UserStatus, is_uuid
 from tenantry.users.names import login_key
 
-LOGINS = ["login", "login.second_factor", "session.step_up"]
+LOGINS = [LOGIN, "login.second_factor", "session.step_up"]
 PSEUDONYM = "purged-"
 Condition = tuple[str, object]
 
@@ -84,6 +84,8 @@ class AuditService:
         since = self._clock.now() - timedelta(hours=action.hours)
         async with self._database.autocommit() as tx:
             either = await self._person(tx, action.user) if action.user is not None else []
+            # Of whom was tried, not of the administrators whose programs have asked.
+            either = [condition for condition in either if condition[0] != "actor_id"]
             question = [*map(repr, conditions), repr(either), repr(action.hours)]
             # The window moves on with each page; what it has left behind was shown already.
             conditions.append(("since", since))
