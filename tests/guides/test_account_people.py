@@ -1,4 +1,4 @@
-"""Blocks 1 and 3 to 5 of the account guide: the client, and users from their making to their end."""
+"""Blocks 1 and 3 to 5 of the account guide: the client, and users from first to last."""
 
 from datetime import UTC, datetime, timedelta
 
