@@ -17,13 +17,14 @@ from tenantry.access_keys.processors import AccessKeyProcessors
 from tenantry.adapters.log import LogMonitor
 from tenantry.adapters.mail_report import MailReporter, ReportPost
 from tenantry.adapters.postgres.database import PostgresDatabase
-from tenantry.adapters.prometheus import Figures, MetricsMonitor
+from tenantry.adapters.prometheus import Figures, MetricsMonitor, watch_feed
 from tenantry.assembly import Assembly
 from tenantry.audit.processors import AuditProcessors
 from tenantry.audit.recorder import AuditMonitor
 from tenantry.audit.repository import AuditRepository
 from tenantry.auth.processors import AuthProcessors
 from tenantry.auth.step_up import StepUpGuard
+from tenantry.changes.retention import ChangeRetention
 from tenantry.compute.processors import ComputeProcessors
 from tenantry.config import ConnectionParams, read_connection, write_connection
 from tenantry.databases.processors import DatabaseProcessors
@@ -79,6 +80,9 @@ class App:
         self.registry = CollectorRegistry()
         self.first_password: str | None = None
         self.database = foundation.database
+        self.feed = foundation.feed
+        self._listener = foundation.listener
+        watch_feed(self.registry, self.feed)
         self._valkey = foundation.valkey
         self.action_monitors: list[ActionMonitor] = [
             LogMonitor(),
@@ -130,6 +134,8 @@ class App:
         return [
             *reports,
             _keep_partitions(self.database, self.clock),
+            self._listener.run_forever(),
+            ChangeRetention(database=self.database, clock=self.clock).run_forever(),
             self.user_service.purger.worker.run_forever(),
             services.tenant_deletion.worker.run_forever(),
             services.workloads.storage.run_forever(),

@@ -12,8 +12,15 @@ from tenantry.adapters.anchor import AnchorFile
 from tenantry.adapters.argon2 import ThreadedHasher
 from tenantry.adapters.cipher import Cipher, ensure_keys, read_keys
 from tenantry.adapters.mail_folder import FolderMailer
-from tenantry.adapters.postgres.database import APPLICATION, PostgresDatabase, open_fence, open_pool
+from tenantry.adapters.postgres.database import (
+    APPLICATION,
+    PostgresDatabase,
+    connector,
+    open_fence,
+    open_pool,
+)
 from tenantry.adapters.postgres.embedded import EmbeddedPostgres
+from tenantry.adapters.postgres.listener import ChangeListener
 from tenantry.adapters.postgres.migrate import migrate as migrate_database
 from tenantry.adapters.smtp import SmtpMailer
 from tenantry.adapters.storage import LocalStorage
@@ -24,6 +31,7 @@ from tenantry.audit.keys import PersonKeys
 from tenantry.audit.parts import AuditParts
 from tenantry.audit.recorder import AuditRecorder
 from tenantry.audit.repository import AuditRepository
+from tenantry.changes.feed import ChangeFeed
 from tenantry.config import make_data_folder
 from tenantry.kernel.action import Audience, current_actor, current_run
 from tenantry.kernel.clock import Clock
@@ -56,6 +64,8 @@ class Foundation:
     agent_registry: LocalAgents
     valkey_stat_client: ValkeyStatClient
     mailer: Mailer
+    feed: ChangeFeed
+    listener: ChangeListener
 
 
 async def lay_foundation(
@@ -65,7 +75,10 @@ async def lay_foundation(
     cipher = _cipher(settings)
     person_keys = PersonKeys(cipher=cipher, make_box=lambda key: Cipher([key]))
     recorder = AuditRecorder(AuditRepository(), person_keys, clock)
-    database = await _database(stack, settings, recorder)
+    dsn = await _dsn(stack, settings)
+    database = await _database(stack, dsn, settings, recorder)
+    feed = ChangeFeed(database=database.unfenced, bound=settings.decision_lag)
+    database.tell(feed)
     async with database.transaction() as tx:
         cursor_key = await bootstrap.install(tx, clock)
     hasher = _hasher(stack, settings)
@@ -98,6 +111,8 @@ async def lay_foundation(
         agent_registry=LocalAgents(settings.data_dir / "agents"),
         valkey_stat_client=statistics,
         mailer=mailer or mailer_of(settings),
+        feed=feed,
+        listener=ChangeListener(connect=connector(dsn, settings), feed=feed),
     )
 
 
@@ -161,9 +176,8 @@ async def _valkey(
 
 
 async def _database(
-    stack: AsyncExitStack, settings: Settings, recorder: AuditRecorder
+    stack: AsyncExitStack, dsn: str, settings: Settings, recorder: AuditRecorder
 ) -> PostgresDatabase:
-    dsn = await _dsn(stack, settings)
     pool = await open_pool(dsn, settings)
     stack.push_async_callback(_close, pool)
     fence = await open_fence(dsn, settings, _fenced_tenant)

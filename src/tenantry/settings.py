@@ -187,6 +187,12 @@ class Settings:
         whole(0, 100_000),
         "Prepared statements kept for each connection; 0 behind PgBouncer in transaction mode.",
     )
+    decision_lag: float = setting(
+        2.0,
+        seconds(0.1, 60),
+        "Seconds by which an answer from memory may be behind the database at most; whoever does "
+        "not hear of changes for longer asks the database.",
+    )
     request_timeout: float = setting(
         10.0, seconds(0.1, 3600), "Seconds after which a request is answered with an error."
     )

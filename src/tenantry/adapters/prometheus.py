@@ -8,6 +8,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from tenantry.changes.feed import ChangeFeed
 from tenantry.errors import TenantryError
 from tenantry.kernel.action import Action, Run
 from tenantry.kernel.monitor import RunResult
@@ -80,3 +81,22 @@ class Figures:
         except (TenantryError, TimeoutError) as error:
             logger.warning("figures for the metrics cannot be looked up: %s", error)
             return {}
+
+
+def watch_feed(registry: CollectorRegistry, feed: ChangeFeed) -> None:
+    """Tell how far this process has followed the log of changes, when the metrics are read."""
+    told: dict[str, tuple[str, Callable[[], float]]] = {
+        "head": ("Latest change that decides on access, as far as is known", lambda: feed.head),
+        "applied": ("Change that all answers from memory know of", lambda: feed.applied),
+        "seconds_since_confirmed": (
+            "How old an answer from memory could be now",
+            lambda: feed.seconds_since_confirmed,
+        ),
+        "bound_seconds": (
+            "How old it may be; beyond that the database is asked",
+            lambda: feed.bound,
+        ),
+    }
+    for name, (meaning, value) in told.items():
+        gauge = Gauge(f"tenantry_changes_{name}", meaning, registry=registry)
+        gauge.set_function(value)

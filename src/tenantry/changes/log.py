@@ -1,34 +1,75 @@
-"""Writes changes down in the transaction that makes them."""
+"""Writes changes down in the transaction that makes them, and reads them in their order."""
 
-from tenantry.changes.model import Change
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from tenantry.changes.model import Change, ChangeKind, Reading
 from tenantry.kernel.transaction import Statement, Transaction
 
 NOTE = Statement(
     "changes.note",
     "Give the transaction's changes the next number, and wake who listens when it commits.",
+    "select note_changes($1::text[], $2::uuid[])",
+)
+READ = Statement(
+    "changes.read",
+    "The number of the latest change, and what has changed after this one, as far as it is kept.",
     """
-    with head as (update change_head set seq = seq + 1 returning seq),
-    noted as (
-        insert into change_log (seq, kind, subject_id, noted_at)
-        select head.seq, entry.kind, entry.subject_id, clock_timestamp()
-        from head, unnest($1::text[], $2::uuid[]) as entry (kind, subject_id)
-        on conflict do nothing
-    )
-    select seq, pg_notify('tenantry_changes', seq::text) from head
+    select coalesce((select seq from change_head), 0) as head, l.seq, l.kind, l.subject_id
+    from (values (true)) as always left join (
+        select * from change_log where seq > $1 order by seq limit $2
+    ) l on true
+    order by l.seq
     """,
 )
+FORGET = Statement(
+    "changes.forget",
+    "Remove some of what was noted before this moment, the oldest first.",
+    """
+    delete from change_log where seq <= (
+        select max(seq) from (
+            select seq from change_log where noted_at < $1 order by noted_at limit $2
+        ) old
+    )
+    """,
+)
+MOST_READ = 10_000
+"""Who is further behind than so many changes loads everything anew."""
 
 
 class ChangeLog:
-    """The numbered log of changes. The number's row is locked until the commit: note late.
+    """The numbered log of changes. The number's row is locked until the commit: noted last.
 
     So the order of numbers is the order of commits, and who has read up to a number has missed
     nothing before it.
     """
 
-    async def note(self, tx: Transaction, *changes: Change) -> int:
-        """Number these changes; the number becomes valid with the commit."""
-        kinds = [change.kind.value for change in changes]
-        subjects = [change.subject_id for change in changes]
-        seq: int = await tx.fetchval(NOTE, kinds, subjects)
-        return seq
+    @staticmethod
+    async def note(tx: Transaction, *changes: Change) -> None:
+        """Have these changes numbered with the transaction's last statement: no round trip."""
+        for change in changes:
+            tx.later(NOTE, change)
+
+    @staticmethod
+    async def read(tx: Transaction, after: int) -> Reading:
+        """What has changed after this number."""
+        rows = await tx.fetch(READ, after, MOST_READ)
+        head: int = rows[0]["head"]
+        changes: dict[int, list[Change]] = {}
+        for row in rows if len(rows) < MOST_READ else ():
+            if row["seq"] is not None:
+                change = Change(ChangeKind(row["kind"]), row["subject_id"])
+                changes.setdefault(row["seq"], []).append(change)
+        return Reading(after, head, changes)
+
+    @staticmethod
+    async def forget(tx: Transaction, before: datetime, at_most: int) -> int:
+        """Remove what is older; how much it was."""
+        return await tx.execute(FORGET, before, at_most)
+
+
+def arguments_of(changes: Iterable[Change]) -> tuple[list[str], list[UUID]]:
+    """What the statement takes that notes these."""
+    each = list(dict.fromkeys(changes))
+    return [change.kind.value for change in each], [change.subject_id for change in each]

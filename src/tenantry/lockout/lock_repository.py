@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from tenantry.changes.log import ChangeLog
+from tenantry.changes.model import Change, ChangeKind
 from tenantry.kernel.transaction import Row, Statement, Transaction
 from tenantry.lockout.model import Lock, LockStatus
 from tenantry.users.access import Scope
@@ -90,10 +92,14 @@ class LockRepository:
         await tx.execute(
             PUT, user_id, lock.locked_at, lock.reason, lock.expires_at, lock.locked_by, now
         )
+        await ChangeLog.note(tx, Change(ChangeKind.USER, user_id))
 
     async def lift(self, tx: Transaction, user_id: UUID, now: datetime) -> bool:
         """Unlock a user; False where there was no lock."""
-        return await tx.execute(LIFT, user_id, now) > 0
+        lifted = await tx.execute(LIFT, user_id, now) > 0
+        if lifted:
+            await ChangeLog.note(tx, Change(ChangeKind.USER, user_id))
+        return lifted
 
 
 def _lock(row: Row) -> Lock:

@@ -7,6 +7,8 @@ from uuid import UUID
 
 import msgspec
 
+from tenantry.changes.log import ChangeLog
+from tenantry.changes.model import Change, ChangeKind
 from tenantry.errors import TenantNotFound
 from tenantry.kernel.transaction import Row, Statement, Transaction
 from tenantry.passwords.policy import PasswordPolicy
@@ -121,6 +123,7 @@ class PasswordRepository:
     ) -> None:
         """Set all columns; None is what the platform has by default."""
         await tx.execute(STORE, tenant_id, now, *(values[name] for name in COLUMNS))
+        await ChangeLog.note(tx, Change(ChangeKind.TENANT, tenant_id))
 
     async def hashes(self, tx: Transaction, user_id: UUID, most: int) -> list[str]:
         """The hashes of the present password and the ones before."""

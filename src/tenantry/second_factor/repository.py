@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from tenantry.changes.log import ChangeLog
+from tenantry.changes.model import Change, ChangeKind
 from tenantry.kernel.transaction import Statement, Transaction
 from tenantry.second_factor.model import StoredFactor
 
@@ -129,10 +131,12 @@ class SecondFactorRepository:
     ) -> None:
         """Say at the user since when there is a factor, and end all sessions."""
         await tx.execute(MARK_USER, user_id, activated_at, now)
+        await ChangeLog.note(tx, Change(ChangeKind.USER, user_id))
 
     async def end_sessions(self, tx: Transaction, user_id: UUID) -> None:
         """End all sessions after the factor was switched off with other fields."""
         await tx.execute(END_SESSIONS, user_id)
+        await ChangeLog.note(tx, Change(ChangeKind.USER, user_id))
 
     async def replace_codes(self, tx: Transaction, user_id: UUID, digests: Sequence[bytes]) -> None:
         """Void all recovery codes and store these."""

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from tenantry.changes.log import ChangeLog
+from tenantry.changes.model import Change, ChangeKind
 from tenantry.kernel.transaction import Row, Statement, Transaction
 from tenantry.sessions.model import (
     Session,
@@ -156,7 +158,10 @@ class SessionRepository:
         user_id: UUID | None = None,
     ) -> bool:
         """End it; False when it had ended, never was, or is not this user's where one is named."""
-        return await tx.execute(END, *_key(tenant_id, session_id), now, user_id) > 0
+        ended = await tx.execute(END, *_key(tenant_id, session_id), now, user_id) > 0
+        if ended:
+            await ChangeLog.note(tx, Change(ChangeKind.SESSION, session_id))
+        return ended
 
     async def take_awaiting(
         self, tx: Transaction, tenant_id: UUID, session_id: UUID, now: datetime
@@ -179,7 +184,10 @@ class SessionRepository:
         spent = [*session.spent, session.digest][-REMEMBERED:]
         key = _key(session.tenant_id, session.id)
         changed = (successor.digest, spent, salt, now, expires_at)
-        return await tx.execute(ROTATE, *key, session.digest, *changed) > 0
+        rotated = await tx.execute(ROTATE, *key, session.digest, *changed) > 0
+        if rotated:
+            await ChangeLog.note(tx, Change(ChangeKind.SESSION, session.id))
+        return rotated
 
     def prove(self, tx: Transaction, tenant_id: UUID, session_id: UUID, now: datetime) -> None:
         """The user has proved again who it is."""
@@ -206,11 +214,13 @@ class SessionRepository:
     async def raise_epoch(self, tx: Transaction, user_id: UUID) -> int:
         """End all sessions of a user; the epoch that new ones must have."""
         epoch: int = await tx.fetchval(RAISE_EPOCH, user_id)
+        await ChangeLog.note(tx, Change(ChangeKind.USER, user_id))
         return epoch
 
     async def keep(self, tx: Transaction, tenant_id: UUID, session_id: UUID, epoch: int) -> None:
         """Let this one go on."""
         await tx.execute(KEEP, *_key(tenant_id, session_id), epoch)
+        await ChangeLog.note(tx, Change(ChangeKind.SESSION, session_id))
 
 
 REMEMBERED = 32

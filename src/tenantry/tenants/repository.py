@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from tenantry.changes.log import ChangeLog
+from tenantry.changes.model import Change, ChangeKind
 from tenantry.errors import TenantConflict, TenantNotFound
 from tenantry.kernel.transaction import ConstraintViolation, Row, Transaction
 from tenantry.tenants import queries
@@ -90,6 +92,8 @@ class TenantRepository:
             )
         except ConstraintViolation as violation:
             raise _meaning(violation) from violation
+        if "name" in changes:
+            await ChangeLog.note(tx, Change(ChangeKind.TENANT, tenant.id))
 
     async def set_status(
         self,
@@ -106,12 +110,14 @@ class TenantRepository:
         """
         await tx.execute(queries.SET_STATUS, tenant_id, status.value, reason, now)
         await tx.execute(queries.END_SESSIONS, tenant_id, now)
+        await ChangeLog.note(tx, Change(ChangeKind.TENANT, tenant_id))
 
     async def set_isolated(
         self, tx: Transaction, tenant_id: UUID, now: datetime, *, isolated: bool
     ) -> None:
         """Close the wall, or open it."""
         await tx.execute(queries.SET_ISOLATED, tenant_id, isolated, now)
+        await ChangeLog.note(tx, Change(ChangeKind.TENANT, tenant_id))
 
     async def has_superadmin(self, tx: Transaction, tenant_id: UUID) -> bool:
         """Whether a superadmin is in it; nobody else judges that until the transaction ends."""
@@ -164,11 +170,17 @@ class TenantRepository:
         now: datetime,
     ) -> bool:
         """Give it to the tenant; False when that had it already."""
-        return await tx.execute(queries.ASSIGN_DATABASE, database, tenant_id, now, actor_id) > 0
+        given = await tx.execute(queries.ASSIGN_DATABASE, database, tenant_id, now, actor_id) > 0
+        if given:
+            await ChangeLog.note(tx, Change(ChangeKind.TENANT, tenant_id))
+        return given
 
     async def release_database(self, tx: Transaction, database: str, tenant_id: UUID) -> bool:
         """Take it from the tenant; False when that did not have it."""
-        return await tx.execute(queries.RELEASE_DATABASE, database, tenant_id) > 0
+        taken = await tx.execute(queries.RELEASE_DATABASE, database, tenant_id) > 0
+        if taken:
+            await ChangeLog.note(tx, Change(ChangeKind.TENANT, tenant_id))
+        return taken
 
     async def count_belongings(self, tx: Transaction, tenant_id: UUID) -> dict[str, int]:
         """How many there are of what goes with the tenant."""
@@ -182,6 +194,7 @@ class TenantRepository:
             name: await tx.execute(queries.REMOVE_ALL[name], tenant_id) for name in queries.REMOVED
         }
         await tx.execute(queries.REMOVE, tenant_id)
+        await ChangeLog.note(tx, Change(ChangeKind.TENANT, tenant_id))
         return removed
 
 

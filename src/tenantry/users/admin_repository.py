@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from tenantry.changes.log import ChangeLog
+from tenantry.changes.model import Change, ChangeKind
 from tenantry.jobs.model import Job
 from tenantry.jobs.service import JobService
 from tenantry.jobs.worker import Handler, Worker
@@ -81,6 +83,7 @@ class AdminUserRepository:
         if open_job is not None:
             return open_job.id
         await tx.execute(MARK, order.user_id, self._clock.now())
+        await ChangeLog.note(tx, Change(ChangeKind.USER, order.user_id))
         return await self._jobs.promise(
             tx, PURGE, tenant_id=order.tenant_id, subject_id=order.user_id, payload=payload
         )
@@ -94,6 +97,7 @@ class AdminUserRepository:
         await tx.execute(REMOVE_SESSIONS, user_id)
         await tx.execute(REMOVE_ATTEMPTS, user_id)
         await tx.execute(REMOVE, user_id)
+        await ChangeLog.note(tx, Change(ChangeKind.USER, user_id))
 
     async def job(self, tx: Transaction, job_id: UUID) -> Job | None:
         """The job of a purge."""

@@ -129,6 +129,11 @@ LOGGED_IN = Statement(
     """,
 )
 
+DECIDING = frozenset(
+    "username tenant_id role status allowed_client_ip need_password_change password_hash "
+    "totp_activated locked_at lock_expires_at".split()
+)
+"""Who changes one of these changes what the user may do, or whose session still holds."""
 CHANGEABLE = (frozenset(COLUMNS) | frozenset(LOCK_COLUMNS)) - {"id", "created_at"}
 
 

@@ -7,6 +7,8 @@ from uuid import UUID
 
 import msgspec
 
+from tenantry.changes.log import ChangeLog
+from tenantry.changes.model import Change, ChangeKind
 from tenantry.errors import (
     InvalidInput,
     UserConflict,
@@ -180,6 +182,8 @@ class UserRepository:
             await tx.execute(statement, user_id, *values.values())
         except ConstraintViolation as violation:
             raise _meaning(violation, UserModificationBadRequest) from violation
+        if end_sessions or queries.DECIDING & columns.keys():
+            await ChangeLog.note(tx, Change(ChangeKind.USER, user_id))
 
     def _times(self, columns: dict[str, Any]) -> dict[str, datetime | None]:
         """The times that go with a change of these columns."""

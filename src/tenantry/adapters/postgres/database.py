@@ -1,6 +1,6 @@
 """The pool, and what is done in its connections."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Protocol
@@ -12,6 +12,7 @@ from asyncpg.connect_utils import SessionAttribute
 from tenantry.adapters.postgres.fence import MEMBER, Fence, FencedStatements, FencedTransaction
 from tenantry.adapters.postgres.pool import ConnectionPool
 from tenantry.adapters.postgres.transaction import GIVEN_UP, PostgresTransaction
+from tenantry.changes.ports import Follower
 from tenantry.errors import ConfigurationError, ConnectionError, TransactionConflict
 from tenantry.kernel.action import Note, Outcome, Run, current_run
 from tenantry.kernel.transaction import Statement, Transaction
@@ -42,6 +43,12 @@ async def open_fence(dsn: str, settings: Settings, tenant: Callable[[], UUID | N
     """Connections for what is done for the tenant that the function names."""
     pool = await _filled(dsn, settings, MEMBER)
     return Fence(pool, await _asked(pool, "select current_user") == MEMBER, tenant)
+
+
+def connector(dsn: str, settings: Settings) -> Callable[[], Awaitable[asyncpg.Connection]]:
+    """Makes connections beside the pool, for who keeps one of its own."""
+    role = APPLICATION if _shares_login(settings) else None
+    return partial(_connect, dsn, settings, role)
 
 
 async def _filled(dsn: str, settings: Settings, role: str | None) -> ConnectionPool:
@@ -103,6 +110,16 @@ class PostgresDatabase:
         self.recorder = recorder
         self._fence = fence
         self._acquire_timeout = acquire_timeout
+        self._followers: list[Follower] = []
+
+    def tell(self, follower: Follower) -> None:
+        """Tell of changes that decide on access, once they are committed here."""
+        self._followers.append(follower)
+
+    @property
+    def unfenced(self) -> "PostgresDatabase":
+        """The same database, for reading what decides on access, whoever asks."""
+        return PostgresDatabase(self._pool, self.recorder, self._acquire_timeout)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresTransaction]:
@@ -129,8 +146,7 @@ class PostgresDatabase:
                 run.outcome = (
                     notes[-1].outcome if run.outcome is not Outcome.FAILED else run.outcome
                 )
-        for effect in tx.effects:
-            await effect()
+        await self._committed(tx)
 
     def _record(self, run: Run, tx: Transaction, notes: Sequence[Note]) -> None:
         self.recorder.record(tx, run, notes)
@@ -144,6 +160,12 @@ class PostgresDatabase:
                 tx = FencedStatements(connection, tenant_id, self._fence)
             yield tx
             await tx.commit()
+        await self._committed(tx)
+
+    async def _committed(self, tx: PostgresTransaction) -> None:
+        if tx.version is not None:
+            for follower in self._followers:
+                await follower.follow(tx.version, tx.changes)
         for effect in tx.effects:
             await effect()
 

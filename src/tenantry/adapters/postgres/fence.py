@@ -70,7 +70,7 @@ class FencedTransaction(PostgresTransaction):
 
     async def commit(self) -> None:
         """Run what was left for later, with the tenant named, and make all of it last."""
-        if self._for_later or self._entries:
+        if self._for_later or self._entries or self.changes:
             await self._begin()
         await super().commit()
 
@@ -110,7 +110,7 @@ class FencedStatements(PostgresTransaction):
 
     async def commit(self) -> None:
         """Run what was left for later."""
-        if not self._for_later:
+        if not (self._for_later or self.changes):
             return await super().commit()
         async with self._block():
             return await super().commit()

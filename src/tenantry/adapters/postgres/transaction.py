@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 import asyncpg
 
+from tenantry.changes.log import NOTE, arguments_of
+from tenantry.changes.model import Change
 from tenantry.errors import (
     ConfigurationError,
     ConnectionError,
@@ -69,6 +71,7 @@ class PostgresTransaction:
     The transaction begins with the first statement that is waited for. Where all are for later,
     they go as a single statement, which commits by itself: one round trip and not six. What was
     noted for the audit goes with the first statement that follows when its entry is made.
+    Changes that decide on access are numbered by the last statement; ``version`` is the number.
     """
 
     def __init__(
@@ -84,6 +87,8 @@ class PostgresTransaction:
         self._entries: list[tuple[Statement, tuple[object, ...]]] = []
         self._begun = False
         self._for_later: list[tuple[Statement, tuple[object, ...]]] = []
+        self.changes: list[Change] = []
+        self.version: int | None = None
         self.notes: list[Note] = []
         self.effects: list[Callable[[], Awaitable[None]]] = []
 
@@ -121,7 +126,10 @@ class PostgresTransaction:
             return await self.connection.fetchval(sql, *arguments)
 
     def later(self, statement: Statement, *arguments: object) -> None:
-        self._for_later.append((statement, arguments))
+        if statement is NOTE:
+            self.changes += (change for change in arguments if isinstance(change, Change))
+        else:
+            self._for_later.append((statement, arguments))
 
     def note(self, note: Note) -> None:
         self.notes.append(note)
@@ -188,9 +196,13 @@ class PostgresTransaction:
         return self._transaction
 
     async def _run_later(self) -> None:
-        if self._for_later or self._entries:
-            sql, arguments = together([*self._entries, *self._for_later])
-            self._for_later, self._entries = [], []
+        parts = [*self._entries, *self._for_later]
+        self._for_later, self._entries = [], []
+        if self.changes:
+            sql, arguments = together([*parts, (NOTE, arguments_of(self.changes))])
+            self.version = await self.connection.fetchval(sql, *arguments)
+        elif parts:
+            sql, arguments = together(parts)
             await self.connection.execute(sql, *arguments)
 
 
