@@ -14,7 +14,7 @@ from tenantry.changes.log import ChangeLog
 from tenantry.changes.model import Change, ChangeKind
 from tenantry.changes.retention import ChangeRetention
 from tenantry.changes.version import writing
-from tenantry.kernel.action import ANONYMOUS, acting_as
+from tenantry.kernel.action import ANONYMOUS, Action, acting_as
 from tenantry.kernel.modifier import OptionalState, TriState
 from tenantry.lockout.actions import LockAccountAction, UnlockAccountAction
 from tenantry.sessions.actions import (
@@ -134,7 +134,7 @@ async def test_changes_of_a_tenant_are_noted_under_its_id(
     tenantry: App, other_tenant: str, owner: asyncpg.Connection
 ) -> None:
     tenant_id = await owner.fetchval("select id from tenants where name = $1", other_tenant)
-    actions = (
+    actions: tuple[Action[Any], ...] = (
         SetTenantIsolationAction(other_tenant, isolated=True),
         AssignDatabaseToTenantAction(other_tenant, "sales"),
         SuspendTenantAction(other_tenant, "unpaid"),

@@ -37,6 +37,7 @@ KEPT = {
     "audit_entries",
     "audit_erasures",
     "audit_keys",
+    "change_log",  # its id for an hour, so that every server hears of it
     "audit_seals",
     "jobs",
     "usage_bins",

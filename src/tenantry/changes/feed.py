@@ -96,6 +96,10 @@ class ChangeFeed:
             if concerned:
                 await keeper.renew(tx, concerned)
 
+    def lose(self) -> None:
+        """Nobody listens at the moment: memory may not be asked until the log was read again."""
+        self._good_until = float("-inf")
+
     async def reach(self, version: int, seconds: float) -> None:
         """Come at least as far as this version; ConnectionError when that takes longer.
 

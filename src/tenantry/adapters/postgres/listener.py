@@ -59,6 +59,7 @@ class ChangeListener:
                     await self._feed.catch_up(PostgresTransaction(connection))
                 await self._wait(self._feed.bound / POLLS)
         finally:
+            self._feed.lose()
             connection.terminate()
 
     async def _wait(self, seconds: float) -> None:
