@@ -148,7 +148,7 @@ def test_status_password_deletion_and_restoring_have_calls_of_their_own(
     manager.restore_user("john")
     assert [(asked.method, asked.path, asked.body) for asked in fake.asked] == [
         ("PATCH", "/api/v1/users/john", {"status": "suspended"}),
-        ("PATCH", "/api/v1/users/john", {"password": "new-secret"}),
+        ("PUT", "/api/v1/users/john/password", {"new_password": "new-secret"}),
         ("DELETE", "/api/v1/users/john", None),
         ("POST", "/api/v1/users/john/restore", {}),
     ]

@@ -24,6 +24,7 @@ MATRIX: dict[str, set[str]] = {
     "password.request_reset": EVERYBODY | {"anonymous"},
     "password.reset": EVERYBODY | {"anonymous"},
     "user.reset_password": ADMINS,
+    "user.set_password": ADMINS,
     "session.step_up": EVERYBODY,
     "session.create": ADMINS,
     "session.validate": EVERYBODY,

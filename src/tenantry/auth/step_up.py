@@ -18,6 +18,7 @@ SENSITIVE = frozenset(
         "user.purge",
         "audit.apply_retention",
         "user.reset_password",
+        "user.set_password",
         "second_factor.remove",
         "access_key.issue",
         "access_key.show_secret",

@@ -8,7 +8,7 @@ import msgspec
 from tenantry.kernel.action import Action, Audience
 from tenantry.record import Record, SecretText
 from tenantry.users.actions import OnUser
-from tenantry.users.model import UserCreator, UserData
+from tenantry.users.model import MustChangePassword, UserCreator, UserData
 
 Mail = Annotated[bool, msgspec.Meta(description="Mail the token; otherwise it is shown to you.")]
 
@@ -72,6 +72,19 @@ class ResetUserPasswordAction(OnUser[IssuedReset], frozen=True, kw_only=True):
     tag: ClassVar[str] = "user.reset_password"
     audience: ClassVar[Audience] = Audience.ADMINISTRATORS
     mail: Mail = True
+
+
+class SetUserPasswordAction(OnUser[PasswordWasReset], frozen=True, kw_only=True):
+    """Set a user's password for them; all their sessions end.
+
+    It is held to the policy and the history of the user's tenant. Whoever sets it knows it: have
+    it changed at the next login, or have the user choose one with a reset instead.
+    """
+
+    tag: ClassVar[str] = "user.set_password"
+    audience: ClassVar[Audience] = Audience.ADMINISTRATORS
+    new_password: SecretText
+    need_password_change: MustChangePassword = False
 
 
 class InviteUserAction(Action[IssuedReset], frozen=True, kw_only=True):

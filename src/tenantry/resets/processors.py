@@ -6,6 +6,7 @@ from tenantry.resets.actions import (
     RequestPasswordResetAction,
     ResetPasswordAction,
     ResetUserPasswordAction,
+    SetUserPasswordAction,
 )
 from tenantry.resets.service import ResetService
 
@@ -18,3 +19,4 @@ class ResetProcessors:
         self.reset = run(ResetPasswordAction, reset_service.reset)
         self.invite = run(InviteUserAction, reset_service.invite)
         self.reset_user = run(ResetUserPasswordAction, reset_service.reset_user)
+        self.set_password = run(SetUserPasswordAction, reset_service.set_password)

@@ -6,6 +6,7 @@ from tenantry.resets.actions import (
     RequestPasswordResetAction,
     ResetPasswordAction,
     ResetUserPasswordAction,
+    SetUserPasswordAction,
 )
 
 ROUTES = (
@@ -23,6 +24,13 @@ ROUTES = (
         "/users/{user}/reset-password",
         ResetUserPasswordAction,
         "user reset-password",
+        preset={"email": None},
+    ),
+    Route(
+        "PUT",
+        "/users/{user}/password",
+        SetUserPasswordAction,
+        "user set-password",
         preset={"email": None},
     ),
 )

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from tenantry.errors import InvalidInput, InvalidToken
+from tenantry.errors import InvalidInput, InvalidToken, StateConflict
 from tenantry.kernel.action import Note, Outcome, current_actor, current_origin
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Database, Transaction
@@ -19,6 +19,7 @@ from tenantry.resets.actions import (
     ResetPasswordAction,
     ResetRequested,
     ResetUserPasswordAction,
+    SetUserPasswordAction,
 )
 from tenantry.resets.delivery import Delivery
 from tenantry.resets.letters import link_of
@@ -26,7 +27,7 @@ from tenantry.resets.model import MailOrder, ResetPolicy, source_of
 from tenantry.resets.ports import Users
 from tenantry.users import access
 from tenantry.users.access import Scope
-from tenantry.users.model import UserData, UserKey
+from tenantry.users.model import UserData, UserKey, UserStatus
 from tenantry.users.names import login_key
 from tenantry.users.principal import Principal
 from tenantry.users.rules import owner_of
@@ -112,18 +113,41 @@ class ResetService:
             await self._holder(tx, action.token)
             if not await self._tokens.spend(tx, action.token):
                 raise InvalidToken
-            now = self._clock.now()
-            columns = {
-                "password_hash": new_hash,
-                "password_changed_at": now,
-                "modified_at": now,
-                "need_password_change": False,
-            }
-            await self._users.update(tx, user.id, columns, end_sessions=True)
-            await self._lockout.forget(tx, user.id)
-            changes: dict[str, tuple[object, object]] = {"password": ("***", "***")}
-            tx.note(Note(user.username, user.id, user.tenant_id, changes))
+            await self._replace(tx, user, new_hash, must_change=False)
         return PasswordWasReset(user.username)
+
+    async def set_password(self, action: SetUserPasswordAction) -> PasswordWasReset:
+        """Replace somebody else's password; PasswordRejected, and StateConflict in a purge."""
+        require_types(action)
+        key, actor = action.key(), current_actor()
+        scope = Scope.of(actor)
+        async with self._database.autocommit() as tx:
+            user = await self._users.get(tx, key, scope)
+        access.require_may_change(actor, user, {"password": None})
+        # Not under the lock of the row: a hash takes as long as a login.
+        new_hash = await self._rules.hashed(action.new_password, owner_of(user), "new_password")
+        async with self._database.transaction() as tx:
+            user = await self._users.lock(tx, UserKey("id", str(user.id)), scope)
+            access.require_may_change(actor, user, {"password": None})
+            if user.status is UserStatus.PURGING:
+                raise StateConflict("This user is being removed.", field="user")
+            await self._replace(tx, user, new_hash, must_change=action.need_password_change)
+        return PasswordWasReset(user.username)
+
+    async def _replace(
+        self, tx: Transaction, user: UserData, new_hash: str, *, must_change: bool
+    ) -> None:
+        changes: dict[str, tuple[object, object]] = {"password": ("***", "***")}
+        tx.note(Note(user.username, user.id, user.tenant_id, changes))
+        now = self._clock.now()
+        columns = {
+            "password_hash": new_hash,
+            "password_changed_at": now,
+            "modified_at": now,
+            "need_password_change": must_change,
+        }
+        await self._users.update(tx, user.id, columns, end_sessions=True)
+        await self._lockout.forget(tx, user.id)
 
     async def _holder(self, tx: Transaction, token: str) -> Principal:
         """Whose token this is, and whom nothing else keeps out; InvalidToken."""

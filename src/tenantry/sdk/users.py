@@ -7,6 +7,7 @@ from tenantry.auth.actions import ChangeOwnPasswordAction, WhoAmIAction
 from tenantry.errors import InvalidInput, Violation
 from tenantry.kernel.modifier import OptionalState
 from tenantry.lockout.actions import LockAccountAction
+from tenantry.resets.actions import SetUserPasswordAction
 from tenantry.sdk.operations import Operations
 from tenantry.sdk.pages import PAGE_SIZE, AsyncPages
 from tenantry.users.actions import (
@@ -133,7 +134,8 @@ class UserOperations(Operations):
         For the own password give the current one as proof; this client goes on with the new one.
         """
         if current_password is None:
-            await self._modify(username, {"password": new_password})
+            action = SetUserPasswordAction(user=username, new_password=new_password)
+            await self._run(action)
             return
         me = await self.whoami()
         if fold(username) not in (fold(me.username), str(me.id)):
