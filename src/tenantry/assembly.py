@@ -22,6 +22,7 @@ from tenantry.login_assembly import LoginAssembly
 from tenantry.password_parts import PasswordParts
 from tenantry.resources.repository import keypair_policies, resource_policies
 from tenantry.resources.service import ResourceService
+from tenantry.role_parts import RoleParts
 from tenantry.second_factor.companion import SecondFactorCompanion
 from tenantry.second_factor.repository import SecondFactorRepository
 from tenantry.second_factor.service import SecondFactorService
@@ -51,6 +52,7 @@ class Assembly:
         self._databases = ManagedDatabaseRepository()
         self.workloads = WorkloadAssembly(foundation)
         self.passwords = PasswordParts(foundation, self)
+        self.roles = RoleParts(foundation, self)
 
     @cached_property
     def logins(self) -> LoginAssembly:
@@ -116,7 +118,7 @@ class Assembly:
     def admin_user_repository(self) -> AdminUserRepository:
         """What a purge does, in this order."""
         return AdminUserRepository(
-            steps=self.workloads.purge_steps,
+            steps=(*self.workloads.purge_steps, self.roles.purge),
             companions=self._companions,
             job_service=self.jobs,
             clock=self._on.clock,
@@ -255,6 +257,7 @@ class Assembly:
             ),
             SecondFactorCompanion(second_factor_repository=self._factors),
             self.workloads.vfolder_companion,
+            self.roles.companion,
             self._on.audit.companion,
         ]
 

@@ -11,6 +11,7 @@ from tenantry.lockout.routes import ROUTES as LOCKOUT
 from tenantry.password_policies.routes import ROUTES as PASSWORD_POLICIES
 from tenantry.resets.routes import ROUTES as RESETS
 from tenantry.resources.routes import ROUTES as RESOURCES
+from tenantry.roles.routes import ROUTES as ROLES
 from tenantry.second_factor.routes import ROUTES as SECOND_FACTOR
 from tenantry.sessions.routes import ROUTES as SESSIONS
 from tenantry.storage.routes import ROUTES as STORAGE
@@ -26,6 +27,7 @@ ROUTES = (
     *LOCKOUT,
     *TENANTS,
     *GROUPS,
+    *ROLES,
     *ACCESS_KEYS,
     *SECOND_FACTOR,
     *RESETS,

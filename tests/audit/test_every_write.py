@@ -7,7 +7,7 @@ import httpx2
 import msgspec
 import pytest
 
-from tenantry import access_keys, compute, groups, resources, storage
+from tenantry import access_keys, compute, groups, resources, roles, storage
 from tenantry.access_keys import routes as _access_keys  # noqa: F401 - makes the attribute
 from tenantry.app import App
 from tenantry.audit.actions import SearchAuditAction
@@ -15,6 +15,7 @@ from tenantry.compute import routes as _compute  # noqa: F401 - as above
 from tenantry.groups import routes as _groups  # noqa: F401 - as above
 from tenantry.http.server import create_asgi
 from tenantry.resources import routes as _resources  # noqa: F401 - as above
+from tenantry.roles import routes as _roles  # noqa: F401 - as above
 from tenantry.routes import wire
 from tenantry.storage import routes as _storage  # noqa: F401 - as above
 from tenantry.testing.users import ADMIN_PASSWORD, PASSWORD, make_user
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.anyio
 
 ADDRESS = "192.0.2.7"
 SECRET = "hush-hush-1234567890"
-SLICES = (access_keys, compute, groups, resources, storage)
+SLICES = (access_keys, compute, groups, resources, roles, storage)
 
 
 class Step(NamedTuple):
@@ -42,6 +43,7 @@ class Step(NamedTuple):
 SOMETHING: dict[str, Any] = {"something": "whatever it is"}
 NEW_KEY = {"user": "john", "name": "script"}
 RUN = {"command": ["sleep", "600"], "memory": 2**26, "environment": {"TOKEN": SECRET}}
+ROLE = {"name": "dev", "permissions": ["SELECT"]}
 # {access_key_issue} stands for the id in the answer to the step of that tag.
 STEPS = (
     Step("group.create", "POST", "/groups", {"name": "crew"}, {"name": [None, "crew"]}),
@@ -76,6 +78,22 @@ STEPS = (
         has_id=False,
     ),
     Step("keypair_policy.delete", "DELETE", "/keypair-policies/kp", has_id=False),
+    Step("role.create", "POST", "/roles", ROLE, {"permissions": [None, ["SELECT"]]}),
+    Step("role.modify", "PATCH", "/roles/dev", {"name": "ops"}, {"name": ["dev", "ops"]}),
+    Step("role.ensure", "PUT", "/roles/base", {}, {"name": [None, "base"]}),
+    Step(
+        "role.inherit",
+        "POST",
+        "/roles/ops/parents",
+        {"parent": "base"},
+        {"inherits": [None, "base"]},
+    ),
+    Step(
+        "role.disinherit", "DELETE", "/roles/ops/parents/base", None, {"inherits": ["base", None]}
+    ),
+    Step("role.assign", "POST", "/users/john/roles", {"roles": ["ops"]}, {"roles": [[], ["ops"]]}),
+    Step("role.remove", "DELETE", "/users/john/roles/ops", None, {"roles": [["ops"], []]}),
+    Step("role.delete", "DELETE", "/roles/ops", None, SOMETHING),
     Step("access_key.issue", "POST", "/access-keys", NEW_KEY, SOMETHING),
     Step(
         "access_key.modify",

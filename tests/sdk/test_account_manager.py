@@ -39,7 +39,7 @@ def test_attributes_can_be_named_as_such_too(fake: FakeServer, manager: AccountM
     assert fake.asked[0].body["attributes"] == {"site": "Berlin", "badge": 7}
 
 
-@pytest.mark.parametrize("name", ["roles", "id", "created_at", "_x", "a b", "uuid", "tenant"])
+@pytest.mark.parametrize("name", ["groups", "id", "created_at", "_x", "a b", "uuid", "tenant"])
 def test_an_attribute_cannot_take_a_reserved_name(
     fake: FakeServer, manager: AccountManager, name: str
 ) -> None:

@@ -53,7 +53,10 @@ NAMING: dict[str, tuple[str, Wrap]] = {
     "main_access_key": ("access_key", plain),
     "granted_by": ("user", plain),
     "owner": ("user", plain),
+    "parent": ("role", plain),
     "principal": ("user", plain),
+    "role": ("role", plain),
+    "roles": ("role", listed),
     "session": ("compute_session", plain),
     "session_token": ("session", plain),
     "target_name": ("user", plain),
@@ -78,6 +81,12 @@ ELSEWHERE: dict[tuple[str, str], tuple[str, Wrap] | None] = {
     ("user.search", "phone"): ("text", plain),
     ("user.search", "full_name"): ("text", plain),
     ("tenant.create", "admin_username"): ("user", plain),
+    ("user.create", "role"): None,
+    ("user.invite", "role"): None,
+    ("user.modify", "role"): None,
+    ("user.search", "role"): None,
+    # Every tenant may have roles on databases of any name, its own or not.
+    ("role.search", "database"): None,
     # Every tenant may have groups and keys of any name.
     ("access_key.modify", "name"): None,
 }
@@ -98,11 +107,11 @@ NAMELESS = frozenset(
     max_length max_pending_session_count max_pending_session_resource_slots max_priority
     max_quota_scope_size max_session_count_per_model_session max_session_lifetime max_users
     max_vfolder_count memory message min_length modified_at modified_from modified_until
-    modifier name need_password_change new_password next_cursor order outcome parent password
+    modifier name need_password_change new_password next_cursor order outcome password
     password_hash paths per_account per_source permission permissions phone policy
     prevent_reuse_count principal_id principal_type privileges purge_shared_vfolders purpose
     questions rate_limit reads reason removed require_lowercase require_numbers
-    require_special_chars require_uppercase reset resource_policy role roles schema scope secret
+    require_special_chars require_uppercase reset resource_policy schema scope secret
     segment shortcoming since state status status_info still_held success sudo_session_enabled
     system_permission system_permissions table tag tenant_id token total_resource_slots
     totp_activated totp_code type unchanged until user_agent user_count users valid_from
@@ -122,6 +131,7 @@ NEEDED: dict[str | tuple[str, str], object] = {
     "name": "something-new",
     "new_password": "another sound passphrase",
     "password": "not the password",
+    "permission": "SELECT",
     "policy": "default",
     "token": "tny_p_" + "x" * 43,
     "totp_code": "123456",
@@ -133,6 +143,7 @@ SAID: dict[str, dict[str, object]] = {
     "user.modify": {"description": "mine"},
     "tenant.update": {"description": "mine"},
     "group.modify": {"description": "mine"},
+    "role.modify": {"description": "mine"},
     "database.modify": {"allow_wider": True},
     "access_key.modify": {"name": "mine"},
 }
@@ -288,6 +299,8 @@ async def test_the_same_questions_are_answered_to_who_may_ask_them(
         "compute.get",
         "group.get",
         "job.get",
+        "role.get",
+        "role.list_members",
         "tenant.get",
         "user.get",
         "vfolder.get",

@@ -17,6 +17,7 @@ from tenantry.compute.actions import CreateComputeSessionAction
 from tenantry.databases.actions import AddDatabaseAction
 from tenantry.groups.actions import AddMemberAction, CreateGroupAction
 from tenantry.kernel.action import acting_as
+from tenantry.roles.actions import AssignRolesAction, CreateRoleAction
 from tenantry.sessions.model import SessionToken
 from tenantry.storage.actions import CreateVfolderAction
 from tenantry.tenants.actions import AssignDatabaseToTenantAction, CreateTenantAction
@@ -60,6 +61,11 @@ async def world(app: App, name: str) -> World:
     )
     member = AddMemberAction(group=str(group.data.id), user=plain.username, domain_name=name)
     await app.groups.add_member.wait_for_complete(member)
+    role = await app.roles.create_role.wait_for_complete(
+        CreateRoleAction(name=f"{name}-analyst", permissions=["SELECT"], domain_name=name)
+    )
+    holding = AssignRolesAction(plain.username, [str(role.data.id)])
+    await app.roles.assign_roles.wait_for_complete(holding)
     database = f"{name}-sales"
     await app.tenants.assign_database.wait_for_complete(
         AssignDatabaseToTenantAction(name, database)
@@ -93,6 +99,7 @@ async def world(app: App, name: str) -> World:
             "email": (str(plain.email),),
             "text": (str(plain.phone), str(plain.full_name), plain.username),
             "group": (group.data.name, str(group.data.id)),
+            "role": (role.data.name, str(role.data.id)),
             "access_key": (key.key.access_key,),
             "vfolder": (folder.data.name, str(folder.data.id)),
             "compute_session": (str(session.data.id),),

@@ -88,7 +88,7 @@ async def test_a_preview_says_what_would_go_and_changes_nothing(
 ) -> None:
     before = await find_tenant("acme")
     plan = await preview(tenantry)
-    assert plan.removed == {"users": 2, "databases": 1, "groups": 1, "sessions": 0}
+    assert plan.removed == {"users": 2, "databases": 1, "groups": 1, "roles": 0, "sessions": 0}
     assert (plan.done, plan.job_id) == (False, None)
     assert await find_tenant("acme") == before
     assert await find_user("roadrunner") is not None

@@ -58,6 +58,7 @@ NOUNS: Final = {
     "compute": Noun("Compute sessions: workloads that run on agents.", ("compute",)),
     "group": Noun("Users inside a tenant.", ("groups",)),
     "keypair-policy": Noun("What an access key may use.", ("resources",)),
+    "role": Noun("Named sets of privileges and permissions, and who holds them.", ("roles",)),
     "session": Noun("Logins: one's own, and those of users.", ("sessions",)),
     "second-factor": Noun("Codes of an authenticator app, and recovery codes.", ("second_factor",)),
     "resource-policy": Noun("What a user may use.", ("resources",)),

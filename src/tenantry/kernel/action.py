@@ -56,7 +56,7 @@ class ActorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who runs an action now. ``only`` limits a user to some tags (None: no limit)."""
+    """Who runs an action now. ``only`` limits a user to some tags, ``permissions`` allow more."""
 
     kind: ActorKind
     name: str
@@ -65,6 +65,7 @@ class Actor:
     role: str | None = None
     session_id: UUID | None = None
     only: frozenset[str] | None = None
+    permissions: frozenset[str] = frozenset()
 
 
 SYSTEM = Actor(ActorKind.SYSTEM, "system")

@@ -12,9 +12,8 @@ class Route:
     """Path parameters, then query (GET, DELETE) or JSON body carry the action's fields by name.
 
     ``inline`` names a field whose own fields stand in the body in its place. ``preset`` are
-    fields that a remote caller cannot give. ``command`` is the noun and verb of the command
-    line; an empty one means that a hand-written command runs the action. ``max_body`` is in
-    bytes, where this route takes more than the usual limit.
+    fields that no remote caller gives. ``command`` is the noun and verb of the command line; an
+    empty one: a hand-written command runs the action. ``max_body``, in bytes, raises the limit.
     """
 
     method: str

@@ -9,6 +9,7 @@ from tenantry.sdk.locks import LockOperations
 from tenantry.sdk.pages import blocking_pages
 from tenantry.sdk.passwords import PasswordOperations
 from tenantry.sdk.portal import Portal, blocking
+from tenantry.sdk.roles import RoleOperations
 from tenantry.sdk.second_factor import SecondFactorOperations
 from tenantry.sdk.sessions import SessionOperations
 from tenantry.sdk.tenants import TenantOperations
@@ -23,6 +24,7 @@ class AsyncAccountManager(
     AuditOperations,
     PasswordOperations,
     GroupOperations,
+    RoleOperations,
     AccessKeyOperations,
     TenantOperations,
 ):
@@ -120,6 +122,21 @@ class AccountManager:
     add_group_member = blocking(GroupOperations.add_group_member)
     remove_group_member = blocking(GroupOperations.remove_group_member)
     get_group_members = blocking_pages(GroupOperations.get_group_members)
+
+    create_role = blocking(RoleOperations.create_role)
+    ensure_role = blocking(RoleOperations.ensure_role)
+    get_role = blocking(RoleOperations.get_role)
+    list_roles = blocking_pages(RoleOperations.list_roles)
+    search_roles = blocking_pages(RoleOperations.search_roles)
+    update_role = blocking(RoleOperations.update_role)
+    delete_role = blocking(RoleOperations.delete_role)
+    assign_role = blocking(RoleOperations.assign_role)
+    assign_roles = blocking(RoleOperations.assign_roles)
+    remove_role = blocking(RoleOperations.remove_role)
+    grant_role = blocking(RoleOperations.grant_role)
+    revoke_role = blocking(RoleOperations.revoke_role)
+    get_role_members = blocking_pages(RoleOperations.get_role_members)
+    get_user_roles = blocking_pages(RoleOperations.get_user_roles)
 
     issue_access_key = blocking(AccessKeyOperations.issue_access_key)
     get_access_key = blocking(AccessKeyOperations.get_access_key)

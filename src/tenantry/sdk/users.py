@@ -32,7 +32,7 @@ _FILTER_FIELDS: Final = frozenset(UserFilter.__struct_fields__)
 # Attributes of these names would hide a user's own fields, or ones that other calls are about.
 _RESERVED: Final = frozenset(
     n for n in (*UserData.__struct_fields__, *dir(UserData)) if n not in _CREATOR_FIELDS
-) | {"groups", "roles", "self", "tenant", "user"}
+) | {"groups", "self", "tenant", "user"}
 _OTHER_CALLS: Final = {
     "username": "a user keeps the name",
     "user": "a user keeps the name",

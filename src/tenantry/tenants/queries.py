@@ -155,9 +155,14 @@ RELEASE_DATABASE = Statement(
     "delete from tenant_databases where database = $1 and tenant_id = $2",
 )
 
-REMOVED = ("databases", "groups", "sessions")
+REMOVED = ("databases", "groups", "roles", "sessions")
 """What goes with a tenant beside its users, in this order."""
-_TABLES = {"databases": "tenant_databases", "groups": "groups", "sessions": "sessions"}
+_TABLES = {
+    "databases": "tenant_databases",
+    "groups": "groups",
+    "roles": "roles",
+    "sessions": "sessions",
+}
 COUNT = {
     name: Statement(
         f"tenants.count_{name}",

@@ -19,6 +19,8 @@ _AUDIENCES = {
     UserRole.MONITOR: frozenset({Audience.EVERYONE, Audience.AUTHENTICATED, Audience.READERS}),
     UserRole.USER: frozenset({Audience.EVERYONE, Audience.AUTHENTICATED}),
 }
+DELEGABLE = frozenset({Audience.READERS, Audience.ADMINISTRATORS})
+"""Of whose actions the tags are permissions that a role can hold."""
 
 
 class BuiltInRoleGuard:
@@ -58,7 +60,7 @@ class Scope:
     @classmethod
     def of(cls, actor: Actor) -> "Scope":
         """What this actor can see."""
-        if _is_platform(actor):
+        if is_platform(actor):
             return cls()
         if actor.role in (UserRole.ADMIN, UserRole.MONITOR):
             return cls(tenant_id=actor.tenant_id)
@@ -72,14 +74,14 @@ def bound_tenant(actor: Actor) -> UUID | None:
 
     For a user of no tenant this is one that there is not.
     """
-    if actor.kind is not ActorKind.USER or _is_platform(actor):
+    if actor.kind is not ActorKind.USER or is_platform(actor):
         return None
     return actor.tenant_id or UUID(int=0)
 
 
 def require_may_create(actor: Actor, role: str, tenant_id: UUID) -> None:
     """PermissionError unless the actor may make a user of this role in this tenant."""
-    if _is_platform(actor):
+    if is_platform(actor):
         return
     if actor.role != UserRole.ADMIN or actor.tenant_id != tenant_id:
         raise PermissionError("You can create users in your own tenant only.", field="domain_name")
@@ -91,7 +93,7 @@ def may_state_origin(actor: Actor, user: UserData | None) -> bool:
 
     Who serves a tenant's people does that for them; anybody else could pretend to be anywhere.
     """
-    if _is_platform(actor):
+    if is_platform(actor):
         return True
     return actor.role == UserRole.ADMIN and user is not None and user.tenant_id == actor.tenant_id
 
@@ -107,7 +109,7 @@ def require_may_change(actor: Actor, user: UserData, changes: dict[str, Any]) ->
     if own and "password" in changes:
         message = "Change your own password with the current one as proof."
         raise PermissionError(message, field="password")
-    if _is_platform(actor):
+    if is_platform(actor):
         return
     if own and actor.role in (UserRole.USER, UserRole.ADMIN):
         allowed = OWN_FIELDS if actor.role == UserRole.USER else changes.keys() - {"domain_name"}
@@ -136,8 +138,14 @@ def require_may_purge(actor: Actor, user: UserData) -> None:
     require_may_change(actor, user, {"status": UserStatus.PURGING.value})
 
 
-def _is_platform(actor: Actor) -> bool:
+def is_platform(actor: Actor) -> bool:
+    """Whether the actor may do everything everywhere."""
     return actor.kind is ActorKind.SYSTEM or actor.role == UserRole.SUPERADMIN
+
+
+def is_admin(actor: Actor) -> bool:
+    """Whether the actor administers a tenant by the built-in role."""
+    return actor.role == UserRole.ADMIN
 
 
 def _require_may_give(role: str) -> None:

@@ -84,6 +84,9 @@ MustChangePassword = Annotated[
     bool, msgspec.Meta(description="Whether the next login can only change the password.")
 ]
 GroupIds = Annotated[list[str], msgspec.Meta(description="Groups of the tenant, by name or id.")]
+RoleNames = Annotated[
+    list[str], msgspec.Meta(description="Roles of the tenant or the platform, by name or id.")
+]
 AddressRules = Annotated[
     list[str],
     msgspec.Meta(description="Where logins may come from: addresses, CIDR blocks, 10.1.*.*."),
@@ -136,6 +139,7 @@ class UserCreator(Input, frozen=True, kw_only=True):
     status: Status | None = None
     role: Role = UserRole.USER
     group_ids: GroupIds | None = None
+    roles: RoleNames | None = None
     allowed_client_ip: AddressRules | None = None
     totp_activated: TotpActivated = False
     resource_policy: ResourcePolicy = "default"
@@ -197,6 +201,8 @@ class UserData(Record, frozen=True, kw_only=True):
     totp_activated_at: datetime | None
     sudo_session_enabled: bool
     main_access_key: str | None = None
+    roles: list[str] = []  # noqa: RUF012 - msgspec copies it
+    """The names of the roles that the user holds directly."""
     container_uid: int | None
     container_main_gid: int | None
     container_gids: list[int] | None

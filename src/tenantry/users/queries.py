@@ -15,13 +15,16 @@ from tenantry.users.access import Scope
 from tenantry.users.model import UserData, UserFilter, UserOrder, UserStatus
 from tenantry.users.names import email_key, fold, login_key
 
-_ELSEWHERE = ("attributes", "domain_name", "main_access_key")
+_ELSEWHERE = ("attributes", "domain_name", "main_access_key", "roles")
 _SHOWN = [n for n in UserData.__struct_fields__ if n not in _ELSEWHERE]
 READ = f"""
     select {", ".join(f"u.{name}" for name in _SHOWN)}, u.attributes::text as attributes_text,
         u.username_key, u.password_hash, u.epoch, u.locked_at, u.lock_expires_at,
         t.name as domain_name, t.status as tenant_status,
-        k.access_key as main_access_key, p.max_age_days, p.max_failed_attempts, p.lockout_minutes
+        k.access_key as main_access_key, array(
+            select r.name from role_members m join roles r on r.id = m.role_id
+            where m.user_id = u.id order by r.name_key, r.id
+        ) as roles, p.max_age_days, p.max_failed_attempts, p.lockout_minutes
     from users u join tenants t on t.id = u.tenant_id
     left join access_keys k on k.user_id = u.id and k.is_main
     left join password_policies p on p.tenant_id = u.tenant_id

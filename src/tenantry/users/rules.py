@@ -30,6 +30,7 @@ SETTABLE_STATUS = tuple(s.value for s in UserStatus if s not in _DERIVED)
 MAX_ATTRIBUTE_BYTES = 16 * 1024
 MAX_GROUP_IDS = 64
 MAX_GROUPS = 256
+MAX_ROLES = 256
 LOWEST_CONTAINER_ID = 1000
 HIGHEST_CONTAINER_ID = 2**31 - 1
 
@@ -106,6 +107,14 @@ def _group_ids(value: object) -> list[str]:
     return [_text(item, 256) for item in value]
 
 
+def _roles(value: object) -> list[str]:
+    if not isinstance(value, list | tuple):
+        raise Unfit("wrong_type", "must be a list of roles")
+    if len(value) > MAX_ROLES:
+        raise Unfit("too_many", f"must not hold more than {MAX_ROLES} entries")
+    return [_text(item, 256) for item in value]
+
+
 def _attributes(value: object) -> str:
     if not isinstance(value, Mapping):
         raise Unfit("wrong_type", "must be an object")
@@ -147,6 +156,7 @@ _CHECKS: dict[str, Callable[[Any], object]] = {  # Any: a check looks at the typ
     "container_main_gid": _container_id,
     "container_gids": _container_ids,
     "group_ids": _group_ids,
+    "roles": _roles,
     "main_access_key": lambda v: _text(v, 64),
 }
 _CREATED = tuple(name for name in _CHECKS if name in UserCreator.__struct_fields__)
@@ -154,7 +164,7 @@ COMPANIONS_FIELDS = frozenset({"group_ids", "main_access_key"})
 """Fields that the companions store."""
 NULLABLE = frozenset(
     "email full_name description department phone allowed_client_ip container_uid "
-    "container_main_gid container_gids integration_name group_ids main_access_key".split()
+    "container_main_gid container_gids integration_name group_ids roles main_access_key".split()
 )
 
 
@@ -190,7 +200,8 @@ def require_searchable(wanted: UserFilter) -> None:
 def created_columns(creator: UserCreator) -> Columns:
     """The columns of a new user, but for tenant and password; UserCreationBadRequest names all.
 
-    ``domain_name`` stays among them for the service to resolve; groups are the companions' work.
+    ``domain_name`` stays among them for the service to resolve; groups and roles are the work of
+    the companions.
     """
     said = {name: getattr(creator, name) for name in _CREATED}
     if said["status"] is None:
@@ -211,7 +222,7 @@ def created_columns(creator: UserCreator) -> Columns:
         violations.append(Violation("password_hash", "wrong_type", "must be text"))
     if violations:
         raise UserCreationBadRequest(violations)
-    del columns["is_active"], columns["group_ids"]
+    del columns["is_active"], columns["group_ids"], columns["roles"]
     return columns
 
 

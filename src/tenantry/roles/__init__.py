@@ -1,0 +1,1 @@
+"""Roles: named sets of privileges and permissions, which users hold and roles inherit."""

@@ -1,0 +1,78 @@
+"""Who may give what by way of roles: nobody gives what they do not hold."""
+
+from collections.abc import Collection, Iterable
+from uuid import UUID
+
+from tenantry.errors import PermissionError
+from tenantry.kernel.action import Actor
+from tenantry.kernel.transaction import Transaction
+from tenantry.privileges.model import Privilege
+from tenantry.roles.powers import Power, lacking
+from tenantry.roles.repository import RoleRepository
+from tenantry.roles.rules import Vocabulary
+from tenantry.users import access
+
+MOST_NAMED = 3
+
+
+class Authority:
+    """Says whether an actor may hand powers on.
+
+    The platform's administrators may hand on anything. A tenant's admin holds every privilege on
+    the databases of the own tenant and every permission that a role can hold, others what their
+    own roles and grants come to.
+    """
+
+    def __init__(self, *, role_repository: RoleRepository, vocabulary: Vocabulary) -> None:
+        self._roles = role_repository
+        self._vocabulary = vocabulary
+
+    def require_own(self, actor: Actor, tenant_id: UUID | None) -> None:
+        """PermissionError for changing a role that belongs to somebody else, the platform."""
+        if not access.is_platform(actor) and tenant_id != actor.tenant_id:
+            message = "Only the platform's administrators change a role of the platform."
+            raise PermissionError(message, field="role")
+
+    async def require_held(
+        self,
+        tx: Transaction,
+        actor: Actor,
+        wanted: Iterable[Power],
+        field: str,
+        *,
+        beside: Collection[Power] = (),
+    ) -> None:
+        """PermissionError unless the actor holds all that is wanted, or it is there already."""
+        missing = await self.missing(tx, actor, wanted, beside=beside)
+        if missing:
+            raise PermissionError(refusal(missing), field=field)
+
+    async def missing(
+        self,
+        tx: Transaction,
+        actor: Actor,
+        wanted: Iterable[Power],
+        *,
+        beside: Collection[Power] = (),
+    ) -> list[Power]:
+        """What of the powers wanted the actor cannot hand on, because they are not held."""
+        if access.is_platform(actor):
+            return []
+        return lacking(wanted, [*beside, *await self._held(tx, actor)])
+
+    async def _held(self, tx: Transaction, actor: Actor) -> list[Power]:
+        if actor.id is None or actor.tenant_id is None:
+            return []
+        held = await self._roles.powers_of_user(tx, actor.id, actor.tenant_id)
+        privileges = [power for power in held if not power.is_system]
+        if not access.is_admin(actor):
+            return [*privileges, *(Power(tag) for tag in actor.permissions)]
+        own = Power(Privilege.ALL, within_id=actor.tenant_id)
+        return [*privileges, own, *(Power(tag) for tag in self._vocabulary.delegable)]
+
+
+def refusal(missing: Collection[Power]) -> str:
+    """Says what is not held, the first few by name."""
+    labels = sorted({power.label() for power in missing})
+    more = f" and {len(labels) - MOST_NAMED} more" if len(labels) > MOST_NAMED else ""
+    return f"You cannot give what you do not hold: {', '.join(labels[:MOST_NAMED])}{more}."
