@@ -10,7 +10,7 @@ import pytest
 from tenantry import access_keys, compute, groups, resources, roles, storage
 from tenantry.access_keys import routes as _access_keys  # noqa: F401 - makes the attribute
 from tenantry.app import App
-from tenantry.audit.actions import SearchAuditAction
+from tenantry.audit.actions import SearchAuditAction, VerifyAuditAction
 from tenantry.compute import routes as _compute  # noqa: F401 - as above
 from tenantry.groups import routes as _groups  # noqa: F401 - as above
 from tenantry.http.server import create_asgi
@@ -19,6 +19,7 @@ from tenantry.roles import routes as _roles  # noqa: F401 - as above
 from tenantry.routes import wire
 from tenantry.storage import routes as _storage  # noqa: F401 - as above
 from tenantry.testing.users import ADMIN_PASSWORD, PASSWORD, make_user
+from tenantry.users.actions import PurgeUserAction
 from tests.http.test_bad_values import ID, plausible
 
 pytestmark = pytest.mark.anyio
@@ -265,3 +266,77 @@ async def test_whatever_becomes_of_a_write_its_entry_names_the_actor_and_no_secr
             # Who asks for a reset is told the same whether there is such an account or not.
             assert answer.is_success or entry["outcome"] != "succeeded", (entry, answer.text)
             assert SECRET not in str(entry), binding.action.tag
+
+
+# What else is done to john or with his name; last he is moved, which others could not outdo.
+Request = tuple[str, str, dict[str, Any] | None]
+MORE: tuple[Request, ...] = (
+    ("POST", "/users/john/lock", {"reason": "a test", "duration_minutes": 5}),
+    ("POST", "/users/john/unlock", {}),
+    ("PATCH", "/users/john", {"full_name": "John of the Audit"}),
+    ("PUT", "/users/john/password", {"new_password": "quite another passphrase"}),
+    ("POST", "/users/john/reset-password", {"mail": False}),
+    ("POST", "/sessions", {"user": "john"}),
+    ("POST", "/tenants", {"name": "made-for", "admin_username": "john"}),
+    (
+        "POST",
+        "/users",
+        {"username": "chief", "email": None, "role": "admin", "domain_name": "made-for"},
+    ),
+    ("PATCH", "/users/john", {"role": "user"}),
+    ("POST", "/tenants/default/users", {"user": "john"}),
+)
+# What is refused, by name, by address, and where the name is no user of any.
+REFUSED: tuple[Request, ...] = (
+    ("POST", "/users/john/lock", {"reason": ""}),
+    ("POST", "/groups/nowhere/members", {"user": "john"}),
+    ("DELETE", "/groups/nowhere/members/john", None),
+    ("POST", "/vfolders/nothing/shares", {"user": "john"}),
+    ("POST", "/vfolders", {"name": "a/b", "owner": "john"}),
+    ("POST", "/tenants/nowhere/users", {"user": "john"}),
+    ("POST", "/tenants", {"name": "default", "admin_username": "john"}),
+    ("POST", "/compute-sessions", {"command": ["true"], "folders": ["no"], "user": "john"}),
+    ("POST", "/access-keys", {"user": "john", "resource_policy": "none"}),
+    ("DELETE", "/users/john@example.com", None),
+    ("POST", "/password/request-reset", {"username": "john@example.com"}),
+    ("POST", "/login", {"username": "john@example.com", "password": "wrong passphrase"}),
+)
+
+
+async def test_no_entry_of_anybodys_tells_a_purged_name_also_when_it_was_sealed_before(
+    tenantry: App, api: httpx2.AsyncClient
+) -> None:
+    """Everything is done by others, so that a name in a box of theirs would stay readable."""
+    john = await make_user(tenantry, "john")
+    await make_user(tenantry, "jane")
+    await log_in(api, tenantry.settings.admin_user, ADMIN_PASSWORD)
+    made: dict[str, str] = {"former_main": str(john.main_access_key)}
+    for step in STEPS:
+        answer = await api.request(
+            step.method, "/api/v1" + step.path.format_map(made), json=step.body
+        )
+        found = answer.json()
+        key = found.get("key", found).get("access_key")
+        made[step.tag.replace(".", "_")] = str(key or found.get("id"))
+    for method, path, body in MORE:
+        answer = await api.request(method, f"/api/v1{path}", json=body)
+        assert answer.is_success, (path, answer.text)
+    for method, path, body in REFUSED:
+        await api.request(method, f"/api/v1{path}", json=body)
+    await log_in(api, "jane", PASSWORD)
+    for method, path, body in (*MORE, *REFUSED):
+        answer = await api.request(method, f"/api/v1{path}", json=body)
+    assert "john" in await everything(tenantry)
+    await tenantry.audit_parts.sealer.seal_all()
+    await tenantry.users.purge_user.wait_for_complete(PurgeUserAction(user="john"))
+    shown = await everything(tenantry)
+    assert [word for word in ("john", "John") if word in shown] == [], shown
+    report = await tenantry.audit.verify.wait_for_complete(VerifyAuditAction())
+    assert report.findings == []
+
+
+async def everything(tenantry: App) -> str:
+    """All entries as whoever may read everything sees them; those that tell the name, alone."""
+    page = await tenantry.audit.search.wait_for_complete(SearchAuditAction(limit=1000))
+    entries = [msgspec.json.encode(entry).decode() for entry in page.items]
+    return "\n".join(entry for entry in entries if "john" in entry.lower())

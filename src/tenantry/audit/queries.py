@@ -46,10 +46,11 @@ KEYS = Statement(
 )
 FIND_USER = Statement(
     "audit.find_user",
-    "The user of a name, in a tenant or anywhere.",
+    "The user of a name or an address, in a tenant or anywhere; a name goes before an address.",
     """
     select id, tenant_id from users
-    where username_key = $1 and ($2::uuid is null or tenant_id = $2)
+    where (username_key = $1 or email_key = $2) and ($3::uuid is null or tenant_id = $3)
+    order by username_key <> $1 limit 1
     """,
 )
 USERNAMES = Statement(

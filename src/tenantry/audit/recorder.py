@@ -14,7 +14,6 @@ from tenantry.kernel.clock import Clock, uuid7
 from tenantry.kernel.monitor import RunResult
 from tenantry.kernel.transaction import Database, Transaction
 from tenantry.users.model import UserRole
-from tenantry.users.names import login_key
 
 PLATFORM = UUID(int=0)
 """The tenant of entries that belong to none."""
@@ -94,10 +93,12 @@ class AuditMonitor:
 
         Who is in another tenant than the actor stays a name that somebody has typed.
         """
-        name = getattr(run.action, "user", None) or getattr(run.action, "username", None)
-        key = login_key(name) if isinstance(name, str) else ""
+        named = [getattr(run.action, field, None) for field in ("user", "username", "email")]
+        if vault.is_about_users(run.action.tag):
+            named.append(run.action.target())
+        name = next((name for name in named if isinstance(name, str)), "")
         sight = None if run.actor.role == UserRole.SUPERADMIN else run.actor.tenant_id
-        found = await self._repository.find_user(tx, key, sight) if key else None
+        found = await self._repository.find_user(tx, name, sight)
         return found or (None, None)
 
 

@@ -9,6 +9,7 @@ from tenantry.audit.keys import PersonKey
 from tenantry.audit.planning import expected
 from tenantry.conditions import Asked
 from tenantry.kernel.transaction import Row, Transaction
+from tenantry.users.names import email_key, login_key
 
 NARROWING = frozenset(queries.CONDITIONS) - {"since", "until", "before", "nothing", "existing"}
 """Conditions that leave few entries, or many; two of them together may leave hardly any."""
@@ -59,10 +60,12 @@ class AuditRepository:
         return await tx.fetch(queries.KEYS, ids, first, last)
 
     async def find_user(
-        self, tx: Transaction, username_key: str, tenant_id: UUID | None
+        self, tx: Transaction, name: str, tenant_id: UUID | None
     ) -> tuple[UUID, UUID] | None:
-        """Id and tenant of the user of this name, in this tenant (None: in any)."""
-        row = await tx.fetchrow(queries.FIND_USER, username_key, tenant_id)
+        """Id and tenant of the user of this name or address, in this tenant (None: in any)."""
+        if not (key := login_key(name)):
+            return None
+        row = await tx.fetchrow(queries.FIND_USER, key, email_key(name), tenant_id)
         return (row["id"], row["tenant_id"]) if row else None
 
     async def usernames(

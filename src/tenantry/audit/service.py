@@ -21,7 +21,6 @@ from tenantry.kernel.transaction import Database, Row, Transaction
 from tenantry.record import require_well_formed
 from tenantry.users.access import Scope
 from tenantry.users.model import UserStatus, is_uuid
-from tenantry.users.names import login_key
 
 LOGINS = [LOGIN, "login.second_factor", "session.step_up"]
 PSEUDONYM = "purged-"
@@ -144,12 +143,11 @@ class AuditService:
         return ("target_name", found) if found else ("nothing", ())
 
     async def _id(self, tx: Transaction, name: str) -> UUID | None:
-        """The id of a user, given by name, id or pseudonym."""
+        """The id of a user, given by name, address, id or pseudonym."""
         text = name.strip().removeprefix(PSEUDONYM)
         if is_uuid(text):
             return UUID(text)
-        key = login_key(name)
-        found = await self._repository.find_user(tx, key, None) if key else None
+        found = await self._repository.find_user(tx, name, None)
         return found[0] if found else None
 
     def _require_sense(self, action: SearchAuditAction) -> None:

@@ -80,9 +80,14 @@ def opened(entry_id: UUID, boxes: Boxes, keys: Mapping[UUID, Box]) -> Personal:
     return found
 
 
+def is_about_users(tag: str) -> bool:
+    """Whether the targets of such actions are users."""
+    return tag.partition(".")[0] in ABOUT_USERS
+
+
 def target_digest(index_key: bytes, run: Run, note: Note) -> bytes | None:
     """What the target's name is found by, unless the target is a user who is known by id."""
-    if note.target_id is not None and run.action.tag.partition(".")[0] in ABOUT_USERS:
+    if note.target_id is not None and is_about_users(run.action.tag):
         return None
     return name_digest(index_key, note.target)
 
