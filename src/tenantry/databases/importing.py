@@ -35,7 +35,11 @@ def propose(found: FoundState, dialect: Dialect) -> Proposal:
     names = {one.name for one in found.principals.values() if not one.managed}
     rights = {right for right in found.rights if right.principal in names}
     members = {(r.principal, r.path[0]) for r in rights if r.kind is RightKind.MEMBER}
-    said = {right: dialect.read(right) for right in rights if right.kind is not RightKind.MEMBER}
+    said = {
+        right: dialect.read(right, found.database)
+        for right in rights
+        if right.kind is not RightKind.MEMBER
+    }
     grants = {ProposedGrant(right.principal, *one) for right, all in said.items() for one in all}
     users = {one.name for one in found.principals.values() if one.name in names and one.can_login}
     return Proposal(

@@ -80,7 +80,7 @@ class RightKind(StrEnum):
     SERVER = "server"
     """All of the server; path: nothing."""
     DATABASE = "database"
-    """The database; path: nothing, or the name of another database."""
+    """Path: the database, this one or another, by its name on the server."""
     SCHEMA = "schema"
     """Path: schema."""
     TABLE = "table"
@@ -103,7 +103,7 @@ class RightKind(StrEnum):
     OWNER = "owner"
     """Path: schema, table that the principal owns."""
     ATTRIBUTE = "attribute"
-    """Something that a role may do by itself, such as SUPERUSER; path: nothing."""
+    """What a principal should not have of its own; the word is what takes it: NOSUPERUSER."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -114,8 +114,8 @@ class Right:
     kind: RightKind
     path: tuple[str, ...]
     word: str
-    grantor: str = field(default="", compare=False)
-    """Who gave it, where only that role can take it back."""
+    grantor: str = ""
+    """Who gave it, where that is neither the owner nor the executor: it is not ours then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class Catalogue:
     schemas: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[tuple[str, str], str] = field(default_factory=dict)
     sequences: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
-    """Each sequence that fills a column, and its table."""
+    """Each sequence, and the table whose column it fills (twice "" where there is none)."""
     routines: frozenset[tuple[str, str]] = frozenset()
     creators: Mapping[str, bool] = field(default_factory=dict)
     """Who makes objects here, and whether the executor may say what is granted on future ones."""

@@ -16,6 +16,7 @@ _LETTER = {
     PrincipalKind.OWNER: "o",
     PrincipalKind.UMBRELLA: "a",
 }
+_KIND = {letter: kind for kind, letter in _LETTER.items()}
 _KEYWORDS = frozenset({"public", "none"})
 
 
@@ -43,22 +44,35 @@ def is_generated(name: str, scope: UUID | None = None) -> bool:
     return re.fullmatch(f"{PREFIX}[urao]{place}_[0-9a-f]{{18}}", name) is not None
 
 
+def kind_of(name: str) -> PrincipalKind | None:
+    """What a generated name stands for; None for any other name."""
+    return _KIND[name[len(PREFIX)]] if is_generated(name) else None
+
+
 def marker(scope: UUID) -> str:
     """The comment on what is managed, on servers that have comments on roles."""
     return f"managed by tenantry {UUID(int=scope.int)}"
 
 
-def require_identifier(name: str, field: str = "name", longest: int = LONGEST) -> str:
-    """The name, if a server takes it for what it says; InvalidInput otherwise.
+def require_text(name: str, field: str = "name", longest: int = LONGEST) -> str:
+    """The name, if it reaches a server whole; InvalidInput otherwise.
 
-    ``public`` means everybody to PostgreSQL even in quotes, ``pg_`` is its own, a NUL ends a name
-    early, and one that is too long is cut and then means another.
+    A NUL ends a name early, and one that is too long is cut and then means another.
     """
     if not name or "\0" in name or any("\ud800" <= letter <= "\udfff" for letter in name):
         raise InvalidInput.of(field, "invalid_text", "is empty or holds what no name may hold")
-    if len(name.encode()) > longest:
+    if len(name) > longest or len(name.encode()) > longest:
         raise InvalidInput.of(field, "too_long", f"must not be longer than {longest} bytes")
-    folded = name.strip().casefold()
+    return name
+
+
+def require_identifier(name: str, field: str = "name") -> str:
+    """The name of a principal, if it means itself; InvalidInput otherwise.
+
+    ``public`` means everybody to PostgreSQL even in quotes, and what begins with ``pg_`` is its
+    own; no server is asked to make or change such a one.
+    """
+    folded = require_text(name, field).strip().casefold()
     if folded in _KEYWORDS or folded.startswith("pg_"):
         raise InvalidInput.of(field, "reserved", f"{name!r} means something else to a server")
     return name

@@ -17,7 +17,7 @@ from tenantry.databases.model import (
     Step,
     WantedState,
 )
-from tenantry.databases.names import is_generated, owner_name, require_identifier
+from tenantry.databases.names import is_generated, kind_of, owner_name, require_identifier
 from tenantry.databases.ports import Dialect
 
 _FUTURE = frozenset(
@@ -44,7 +44,10 @@ def diff(wanted: WantedState, found: FoundState, dialect: Dialect, policy: Polic
     wanted = dialect.completed(_without(wanted, taken), found, policy)
     rights, findings = dialect.wanted_rights(wanted, found, policy)
     compared = set(found.rights)
-    if not policy.close_public:
+    later: set[Right] = set()
+    if policy.close_public:
+        later = set(dialect.brings(wanted, found, policy)) - compared
+    else:
         findings = [*findings, *_of_public(compared)]
         compared = {right for right in compared if right.principal != PUBLIC}
     dropped = _dropped(wanted, found)
@@ -53,6 +56,7 @@ def diff(wanted: WantedState, found: FoundState, dialect: Dialect, policy: Polic
         *_locks(wanted, found, dialect),
         *_revokes(lost, rights, found, dialect),
         *_creates(wanted, found, dialect, policy),
+        *_revokes(later, rights, found, dialect),
         *_grants({r: f for r, f in rights.items() if r not in compared}, dialect),
         *_drops(wanted, found, dialect, dropped),
     )
@@ -96,14 +100,18 @@ def _dropped(wanted: WantedState, found: FoundState) -> list[str]:
     """What is ours and no longer wanted, logins first. What was adopted is never dropped."""
     names = {principal.name for principal in wanted.principals}
     gone = [one.name for one in found.principals.values() if one.managed and one.name not in names]
-    order = "uaro"
-    return sorted((n for n in gone if is_generated(n)), key=lambda n: (order.index(n[3]), n))
+    return sorted((n for n in gone if is_generated(n)), key=lambda n: (_last_to_go(n), n))
+
+
+def _last_to_go(name: str) -> int:
+    order = (PrincipalKind.USER, PrincipalKind.UMBRELLA, PrincipalKind.ROLE, PrincipalKind.OWNER)
+    return order.index(kind_of(name) or PrincipalKind.USER)
 
 
 def _goes_with(right: Right, dropped: list[str]) -> bool:
     gone = set(dropped)
-    membership = right.kind in (RightKind.MEMBER, RightKind.DEFAULT_ROLE)
-    return right.principal in gone or (membership and right.path[0] in gone)
+    about_one = right.kind in _FUTURE or right.kind in (RightKind.MEMBER, RightKind.DEFAULT_ROLE)
+    return right.principal in gone or (about_one and right.path[0] in gone)
 
 
 def _locks(wanted: WantedState, found: FoundState, dialect: Dialect) -> Iterator[Step]:
@@ -134,8 +142,7 @@ def _creates(
         if there is None and principal.adopted:
             continue
         if there is None:
-            login = principal.kind is PrincipalKind.USER
-            statement = dialect.create(principal.name, wanted.scope, login=login)
+            statement = dialect.create(principal, wanted.scope, found)
             why = f"the {principal.kind} {principal.id} has no principal on the server"
             yield Step(
                 statement,

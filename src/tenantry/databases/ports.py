@@ -14,6 +14,7 @@ from tenantry.databases.model import (
     Policy,
     Right,
     Step,
+    WantedPrincipal,
     WantedState,
 )
 from tenantry.privileges.model import DatabaseObject, Privilege
@@ -44,8 +45,11 @@ class Dialect(Protocol):
     ) -> tuple[Mapping[Right, Fidelity], list[Finding]]:
         """All rights that are to be there, and what can only be had otherwise or not at all."""
 
-    def create(self, name: str, scope: UUID, *, login: bool) -> str:
-        """Make a principal, with our mark, that nobody can log in as yet."""
+    def brings(self, wanted: WantedState, found: FoundState, policy: Policy) -> frozenset[Right]:
+        """What PUBLIC comes to have by what is made for the wanted state."""
+
+    def create(self, principal: WantedPrincipal, scope: UUID, found: FoundState) -> str:
+        """Make it, with our mark, so that nobody can log in as it yet."""
 
     def adopt(self, name: str, scope: UUID) -> str | None:
         """Put our mark on what is there; None where the server has no place for one."""
@@ -62,8 +66,8 @@ class Dialect(Protocol):
     def revokes(self, rights: Iterable[Right]) -> list[tuple[str, list[Right]]]:
         """Statements that take these rights."""
 
-    def read(self, right: Right) -> Sequence[tuple[Privilege, DatabaseObject]]:
-        """What the right is in Tenantry's words; nothing where there is no word for it."""
+    def read(self, right: Right, database: str) -> Sequence[tuple[Privilege, DatabaseObject]]:
+        """What the right is in Tenantry's words, in the database of this name; or nothing."""
 
 
 class DatabaseConnector(Protocol):
@@ -96,11 +100,13 @@ class DatabaseConnector(Protocol):
     async def terminate(self, names: Sequence[str]) -> int:
         """End all connections of these principals; how many there were. None is left after it."""
 
-    async def open_login(self, name: str, password: str, valid_until: datetime) -> None:
-        """Let the principal log in with this password until then. Replaces an earlier one."""
+    async def open_login(
+        self, scope: UUID, name: str, password: str, valid_until: datetime
+    ) -> None:
+        """Let the principal log in with this password until then. Replaces an earlier one.
 
-    async def close_login(self, name: str) -> int:
+        The password must be ASCII; no statement holds it. StateConflict where it is not ours.
+        """
+
+    async def close_login(self, scope: UUID, name: str) -> int:
         """Let nobody log in as it, forget its password, and end its connections: how many."""
-
-    async def close(self) -> None:
-        """Let go of the server."""

@@ -1,0 +1,1 @@
+"""Servers that hold managed databases: their privileges as tables of data, and their connectors."""

@@ -1,0 +1,259 @@
+"""What there is in a database of PostgreSQL, read from its catalogue.
+
+Grantees are ours ($1 is our mark) or PUBLIC; with $2 everybody's rights are read. Rights that an
+owner has by owning are left out, as nobody grants or takes them.
+"""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+import asyncpg
+
+from tenantry.databases.managed import DatabaseKind
+from tenantry.databases.model import (
+    Catalogue,
+    FoundPrincipal,
+    FoundState,
+    PrincipalKind,
+    Right,
+    RightKind,
+)
+from tenantry.databases.names import kind_of, marker, owner_name
+
+_ENTRY = """
+    with ours as (
+        select oid from pg_roles
+        where $2 and rolname !~ '^pg_' or shobj_description(oid, 'pg_authid') = $1
+    ), us as (
+        select oid, rolsuper from pg_roles where rolname = current_user
+    )
+"""
+# The grantor is told only where it is neither the owner nor the executor.
+_SAID = """
+    coalesce(g.rolname, '') as principal, a.privilege_type as word, a.is_grantable,
+    case when a.grantor in ({owner}, us.oid) then '' else coalesce(f.rolname, '') end as grantor
+"""
+_WHO = """
+    cross join us left join pg_roles g on g.oid = a.grantee
+    left join pg_roles f on f.oid = a.grantor
+    where a.grantee <> {owner}
+      and (a.grantee in (select oid from ours) or a.grantee = 0 and {public})
+"""
+_OURS = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema'"
+
+ACL_QUERIES = {
+    "database": f"""
+        {_ENTRY} select 'database' as kind, array[d.datname] as path, {_SAID}
+        from pg_database d
+        cross join aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a {_WHO}
+    """.format(owner="d.datdba", public="d.datname = current_database()"),
+    "schema": f"""
+        {_ENTRY} select 'schema' as kind, array[n.nspname] as path, {_SAID}
+        from pg_namespace n cross join aclexplode(n.nspacl) a {_WHO}
+    """.format(owner="n.nspowner", public=_OURS),
+    "table": f"""
+        {_ENTRY} select case c.relkind when 'S' then 'sequence' else 'table' end as kind,
+            array[n.nspname, c.relname] as path, {_SAID}
+        from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        cross join aclexplode(c.relacl) a {_WHO}
+    """.format(owner="c.relowner", public=_OURS),
+    "column": f"""
+        {_ENTRY} select 'column' as kind, array[n.nspname, c.relname, t.attname] as path, {_SAID}
+        from pg_attribute t join pg_class c on c.oid = t.attrelid
+        join pg_namespace n on n.oid = c.relnamespace cross join aclexplode(t.attacl) a {_WHO}
+    """.format(owner="c.relowner", public=_OURS),
+    "routine": f"""
+        {_ENTRY} select 'routine' as kind, array[n.nspname, p.oid::regprocedure::text] as path,
+            {_SAID}
+        from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+        cross join aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a {_WHO}
+          and p.prokind <> 'a'
+    """.format(
+        owner="p.proowner",
+        public=f"{_OURS} and not exists (select from pg_depend e where e.objid = p.oid"
+        " and e.classid = 'pg_proc'::regclass and e.deptype = 'e')",
+    ),
+}
+# PUBLIC may execute what is made later unless that was taken from it, which is also said here.
+FUTURE_QUERY = f"""
+    {_ENTRY}
+    select o.kind, array[r.rolname, coalesce(n.nspname, '')] as path,
+        coalesce(g.rolname, '') as principal, a.privilege_type as word, a.is_grantable,
+        '' as grantor
+    from (values ('r', 'future_tables'), ('S', 'future_sequences'), ('f', 'future_routines'),
+        ('n', 'future_schemas')) o (code, kind)
+    cross join (
+        select oid, 0::oid as namespace from pg_roles where rolname = any($3)
+        union select defaclrole, defaclnamespace from pg_default_acl
+    ) of (creator, namespace)
+    join pg_roles r on r.oid = of.creator
+    left join pg_namespace n on n.oid = of.namespace
+    left join pg_default_acl d on d.defaclrole = of.creator and d.defaclnamespace = of.namespace
+        and d.defaclobjtype = o.code::"char"
+    cross join aclexplode(coalesce(d.defaclacl, case when of.namespace = 0 and o.code = 'f'
+        then acldefault('f', of.creator) end)) a
+    left join pg_roles g on g.oid = a.grantee
+    where a.grantee <> of.creator
+      and (a.grantee in (select oid from ours) or a.grantee = 0 and r.rolname = any($3))
+"""
+MEMBER_QUERY = f"""
+    {_ENTRY}
+    select r.rolname as role, m.rolname as member, x.admin_option,
+        coalesce((to_jsonb(x) ->> 'inherit_option')::boolean, true) as inherits,
+        case when x.grantor in (10, us.oid) or current_setting('server_version_num')::int < 160000
+            then '' else coalesce(f.rolname, '') end as grantor
+    from pg_auth_members x cross join us
+    join pg_roles r on r.oid = x.roleid join pg_roles m on m.oid = x.member
+    left join pg_roles f on f.oid = x.grantor
+    where (x.member in (select oid from ours) or x.roleid in (select oid from ours))
+      and x.member <> us.oid
+"""
+ROLE_QUERY = """
+    select r.*, shobj_description(r.oid, 'pg_authid') is not distinct from $1 as managed
+    from pg_roles r where r.rolname !~ '^pg_'
+"""
+CATALOGUE_QUERIES = {
+    "schemas": f"""
+        select n.nspname as schema, pg_get_userbyid(n.nspowner) as owner
+        from pg_namespace n where {_OURS}
+    """,
+    "relations": f"""
+        select n.nspname as schema, c.relname as name, c.relkind = 'S' as is_sequence,
+            pg_get_userbyid(c.relowner) as owner, s.nspname as table_schema, t.relname as table_name
+        from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        left join pg_depend d on c.relkind = 'S' and d.classid = 'pg_class'::regclass
+            and d.objid = c.oid and d.deptype = 'a' and d.refclassid = 'pg_class'::regclass
+        left join pg_class t on t.oid = d.refobjid
+        left join pg_namespace s on s.oid = t.relnamespace
+        where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and {_OURS}
+    """,
+    "routines": f"""
+        select n.nspname as schema, p.oid::regprocedure::text as name,
+            pg_get_userbyid(p.proowner) as owner
+        from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+        where p.prokind <> 'a' and {_OURS} and not exists (
+            select from pg_depend e where e.objid = p.oid and e.classid = 'pg_proc'::regclass
+                and e.deptype = 'e')
+    """,
+}
+CREATOR_QUERY = f"""
+    with makers as (
+        select relowner as oid from pg_class c join pg_namespace n on n.oid = c.relnamespace
+            where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and {_OURS}
+        union select proowner from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+            where {_OURS} and not exists (select from pg_depend e where e.objid = p.oid
+                and e.classid = 'pg_proc'::regclass and e.deptype = 'e')
+        union select nspowner from pg_namespace n where {_OURS} and n.nspname <> 'public'
+        union select datdba from pg_database where datname = current_database()
+        union select a.grantee from pg_namespace n cross join aclexplode(n.nspacl) a
+            where {_OURS} and a.privilege_type = 'CREATE'
+        union select defaclrole from pg_default_acl
+        union select oid from pg_roles where rolname = current_user
+    )
+    select r.rolname as name, pg_has_role(r.oid, 'USAGE') as may
+    from makers m join pg_roles r on r.oid = m.oid where r.rolname !~ '^pg_'
+"""
+_ATTRIBUTES = {
+    "rolsuper": "NOSUPERUSER",
+    "rolcreatedb": "NOCREATEDB",
+    "rolcreaterole": "NOCREATEROLE",
+    "rolreplication": "NOREPLICATION",
+    "rolbypassrls": "NOBYPASSRLS",
+}
+
+
+async def inspect(
+    connection: asyncpg.Connection, scope: UUID, *, everybody: bool = False
+) -> FoundState:
+    """What there is now, in one snapshot."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        [(database, executor, owns_all)] = await connection.fetch(
+            "select current_database(), rolname, rolsuper from pg_roles"
+            " where rolname = current_user"
+        )
+        roles = await connection.fetch(ROLE_QUERY, marker(scope))
+        catalogue = await _catalogue(connection)
+        mine = {row["rolname"] for row in roles if row["managed"]}
+        rights = await _rights(connection, scope, catalogue, everybody=everybody)
+    looked_at = {row["rolname"] for row in roles if everybody} | mine
+    rights |= set(_attributes(row for row in roles if row["managed"]))
+    rights |= {
+        Right(owner, RightKind.OWNER, table, "OWNER")
+        for table, owner in catalogue.tables.items()
+        if owner == owner_name(scope) or (everybody and owner in looked_at - mine)
+    }
+    return FoundState(
+        kind=DatabaseKind.POSTGRESQL,
+        database=database,
+        executor=executor,
+        executor_owns_all=owns_all,
+        principals={row["rolname"]: _principal(row) for row in roles},
+        rights=frozenset(rights),
+        catalogue=catalogue,
+    )
+
+
+async def _catalogue(connection: asyncpg.Connection) -> Catalogue:
+    schemas = await connection.fetch(CATALOGUE_QUERIES["schemas"])
+    relations = await connection.fetch(CATALOGUE_QUERIES["relations"])
+    routines = await connection.fetch(CATALOGUE_QUERIES["routines"])
+    creators = await connection.fetch(CREATOR_QUERY)
+    return Catalogue(
+        schemas={row["schema"]: row["owner"] for row in schemas},
+        tables={(r["schema"], r["name"]): r["owner"] for r in relations if not r["is_sequence"]},
+        sequences={
+            (row["schema"], row["name"]): (row["table_schema"] or "", row["table_name"] or "")
+            for row in relations
+            if row["is_sequence"]
+        },
+        routines=frozenset((row["schema"], row["name"]) for row in routines),
+        # Nobody logs in as a role: it lets others make, and makes nothing.
+        creators={
+            row["name"]: row["may"]
+            for row in creators
+            if kind_of(row["name"]) is not PrincipalKind.ROLE
+        },
+    )
+
+
+async def _rights(
+    connection: asyncpg.Connection, scope: UUID, catalogue: Catalogue, *, everybody: bool
+) -> set[Right]:
+    mark = marker(scope)
+    known = [name for name, may in catalogue.creators.items() if may]
+    rights: set[Right] = set()
+    for query in ACL_QUERIES.values():
+        rights.update(_acl(await connection.fetch(query, mark, everybody)))
+    rights.update(_acl(await connection.fetch(FUTURE_QUERY, mark, everybody, known)))
+    for row in await connection.fetch(MEMBER_QUERY, mark, everybody):
+        path, grantor = (row["role"],), row["grantor"]
+        word = "MEMBER" if row["inherits"] else "MEMBER WITHOUT INHERIT"
+        rights.add(Right(row["member"], RightKind.MEMBER, path, word, grantor))
+        if row["admin_option"]:
+            option = "ADMIN OPTION FOR MEMBER"
+            rights.add(Right(row["member"], RightKind.MEMBER, path, option, grantor))
+    return rights
+
+
+def _acl(rows: Iterable[asyncpg.Record]) -> Iterable[Right]:
+    kinds = {kind.value: kind for kind in RightKind}
+    for kind, path, principal, word, grantable, grantor in rows:
+        place = tuple(path)
+        yield Right(principal, kinds[kind], place, word, grantor)
+        if grantable:
+            option = f"GRANT OPTION FOR {word}"
+            yield Right(principal, kinds[kind], place, option, grantor)
+
+
+def _attributes(rows: Iterable[asyncpg.Record]) -> Iterable[Right]:
+    for row in rows:
+        for column, word in _ATTRIBUTES.items():
+            if row[column]:
+                yield Right(row["rolname"], RightKind.ATTRIBUTE, (), word)
+        if not row["rolinherit"]:
+            yield Right(row["rolname"], RightKind.ATTRIBUTE, (), "INHERIT")
+
+
+def _principal(row: asyncpg.Record) -> FoundPrincipal:
+    until = row["rolvaliduntil"]
+    return FoundPrincipal(row["rolname"], row["managed"], row["rolcanlogin"], until)

@@ -1,0 +1,174 @@
+"""From grants to rights of PostgreSQL, with what there is in the database. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from tenantry.adapters.databases.postgresql import RULES
+from tenantry.adapters.databases.rules import Rule, judged
+from tenantry.databases.model import (
+    Fidelity,
+    Finding,
+    FoundState,
+    Policy,
+    PrincipalKind,
+    Right,
+    RightKind,
+    WantedGrant,
+    WantedState,
+)
+from tenantry.databases.names import is_generated, owner_name
+from tenantry.privileges.model import DatabaseObject, Level
+
+FUTURE = {
+    RightKind.TABLE: RightKind.FUTURE_TABLES,
+    RightKind.SEQUENCE: RightKind.FUTURE_SEQUENCES,
+    RightKind.ROUTINE: RightKind.FUTURE_ROUTINES,
+}
+MAKES = (RightKind.SCHEMA, "CREATE")
+_BLIND = "what {} makes later is not covered: the executor may not set its default privileges"
+_NOT_OURS = "{} owns {}: let Tenantry take the ownership, or have the owner do it"
+
+Path = tuple[str, ...]
+
+
+def given(grant: WantedGrant, policy: Policy) -> Iterator[Rule]:
+    """The rules of a grant that are not refused."""
+    for rule in RULES.rules_for(grant):
+        finding = judged(grant, rule, policy)
+        if finding is None or not finding.refused:
+            yield rule
+
+
+def creators_of(wanted: WantedState, found: FoundState, policy: Policy) -> dict[str, bool]:
+    """Who will make objects once the wanted state is there, and whether we may speak for each.
+
+    The executor is one, since it inherits what the dropped own.
+    """
+    kinds = {principal.name: principal.kind for principal in wanted.principals}
+    staying = {
+        name: may
+        for name, may in found.catalogue.creators.items()
+        if name in kinds or not is_generated(name, wanted.scope)
+    }
+    makers = {
+        grant.principal
+        for grant in wanted.grants
+        if any(MAKES in rule.words for rule in given(grant, policy))
+    }
+    reached = set(makers)
+    while fresh := {one for one, role in wanted.members if role in reached} - reached:
+        reached |= fresh
+    logins = {name for name in reached if kinds.get(name) is PrincipalKind.USER}
+    owner = {owner_name(wanted.scope)} & kinds.keys()
+    return staying | dict.fromkeys(logins | owner | {found.executor}, True)
+
+
+class World:
+    """What is there, and who will add to it, while grants are turned into rights."""
+
+    def __init__(
+        self, found: FoundState, creators: Mapping[str, bool], owner: str, policy: Policy
+    ) -> None:
+        self._database = found.database
+        self._there = found.catalogue
+        self._creators = creators
+        self._owner = owner
+        self._policy = policy
+        self._in_schema: dict[RightKind, dict[str, list[Path]]] = {
+            RightKind.TABLE: _by_schema(found.catalogue.tables),
+            RightKind.SEQUENCE: _by_schema(found.catalogue.sequences),
+            RightKind.ROUTINE: _by_schema(found.catalogue.routines),
+        }
+        self._of_table: dict[Path, list[Path]] = defaultdict(list)
+        for sequence, table in found.catalogue.sequences.items():
+            self._of_table[table].append(sequence)
+
+    def take(
+        self, grant: WantedGrant, rule: Rule, rights: dict[Right, Fidelity]
+    ) -> Iterator[Finding]:
+        """Add the rights that the rule takes for the grant, and say what it cannot have."""
+        missing = self._missing(grant.object)
+        if missing:
+            yield _finding(grant, rule, missing, Fidelity.IMPOSSIBLE)
+            return
+        for kind, word in rule.words:
+            if kind is RightKind.OWNER:
+                yield from self._own(grant, rule, rights)
+                continue
+            paths = [(kind, path) for path in self._paths(kind, grant.object)]
+            for said, path in [*paths, *self._later(kind, grant)]:
+                right = Right(grant.principal, said, path, word)
+                if rights.get(right) is not Fidelity.EXACT:
+                    rights[right] = rule.fidelity
+        covers_later = grant.object.level < Level.TABLE
+        if covers_later and any(kind in FUTURE for kind, _ in rule.words):
+            for creator in sorted(name for name, may in self._creators.items() if not may):
+                yield _finding(grant, rule, _BLIND.format(creator), Fidelity.NARROWER)
+
+    def ownable(self, place: DatabaseObject) -> bool:
+        """Whether there is a table in it that the owner role owns or could own."""
+        return any(self._can_own(path) for path in self._paths(RightKind.TABLE, place))
+
+    def _can_own(self, table: Path) -> bool:
+        owner = self._there.tables[table[0], table[1]]
+        may_take = self._policy.take_ownership and self._creators.get(owner, False)
+        return owner == self._owner or may_take
+
+    def _own(
+        self, grant: WantedGrant, rule: Rule, rights: dict[Right, Fidelity]
+    ) -> Iterator[Finding]:
+        for table in self._paths(RightKind.TABLE, grant.object):
+            if self._can_own(table):
+                rights[Right(self._owner, RightKind.OWNER, table, "OWNER")] = rule.fidelity
+                for word in ("USAGE", "CREATE"):
+                    right = Right(self._owner, RightKind.SCHEMA, table[:1], word)
+                    rights[right] = rule.fidelity
+            else:
+                owner = self._there.tables[table[0], table[1]]
+                reason = _NOT_OURS.format(owner, ".".join(table))
+                yield _finding(grant, rule, reason, Fidelity.IMPOSSIBLE)
+
+    def _missing(self, place: DatabaseObject) -> str | None:
+        if place.schema is not None and place.schema not in self._there.schemas:
+            return f"there is no schema {place.schema} on the server"
+        if place.table is not None and (place.schema or "", place.table) not in self._there.tables:
+            return f"there is no table {place.schema}.{place.table} on the server"
+        return None
+
+    def _paths(self, kind: RightKind, place: DatabaseObject) -> Sequence[Path]:
+        if kind is RightKind.DATABASE:
+            return [(self._database,)]
+        if kind is RightKind.SCHEMA:
+            return [(place.schema,)] if place.schema else [(one,) for one in self._there.schemas]
+        if place.table is not None and kind is RightKind.TABLE:
+            table = (place.schema or "", place.table)
+            return [table] if table in self._there.tables else []
+        if place.table is not None:
+            return self._of_table.get((place.schema or "", place.table), [])
+        by_schema = self._in_schema[kind]
+        if place.schema is not None:
+            return by_schema.get(place.schema, [])
+        return [path for paths in by_schema.values() for path in paths]
+
+    def _later(self, kind: RightKind, grant: WantedGrant) -> Iterator[tuple[RightKind, Path]]:
+        """The same on what is not there yet, for each who will make it; not for itself."""
+        level = grant.object.level
+        future = FUTURE.get(kind) if level < Level.TABLE else None
+        if kind is RightKind.SCHEMA and level < Level.SCHEMA:
+            future = RightKind.FUTURE_SCHEMAS
+        if future is not None:
+            for creator, may in self._creators.items():
+                if may and creator != grant.principal:
+                    yield future, (creator, grant.object.schema or "")
+
+
+def _by_schema(paths: Iterable[Path]) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = defaultdict(list)
+    for path in sorted(paths):
+        found[path[0]].append(path)
+    return dict(found)
+
+
+def _finding(grant: WantedGrant, rule: Rule, reason: str, fidelity: Fidelity) -> Finding:
+    refused = fidelity is Fidelity.IMPOSSIBLE
+    return Finding(grant.principal, fidelity, reason, rule.privilege, grant.object, refused=refused)
