@@ -39,6 +39,18 @@ LOCK = {
     )
     for by, found in FIND.items()
 }
+KEEP = {
+    by: Statement(
+        f"{found.name}_kept",
+        f"{found.purpose[:-1]}, which nobody deletes meanwhile, and whether a user is in it.",
+        f"""
+        select found.*, exists (
+            select from memberships m where m.group_id = found.id and m.user_id = $5) as is_member
+        from ({found.sql} for key share of g) found
+        """,
+    )
+    for by, found in FIND.items()
+}
 INSERT = Statement(
     "groups.insert",
     "Add a group.",
@@ -142,6 +154,21 @@ class GroupRepository:
         by, arguments = _found_by(named, tenant_id, scope)
         return _group(await tx.fetchrow(LOCK[by], *arguments))
 
+    async def keep(
+        self, tx: Transaction, named: str, tenant_id: UUID | None, scope: Scope, user_id: UUID
+    ) -> tuple[GroupData, bool]:
+        """Like ``get``, and whether the user is in; nobody deletes it until the end.
+
+        Who has locked the user can rely on the answer: all who change memberships lock the user
+        or delete the group.
+        """
+        by, arguments = _found_by(named, tenant_id, scope)
+        row = await tx.fetchrow(KEEP[by], *arguments, user_id)
+        values = (
+            {name: value for name, value in row.items() if name != "is_member"} if row else None
+        )
+        return _group(values), bool(row and row["is_member"])
+
     async def insert(
         self,
         tx: Transaction,
@@ -216,9 +243,13 @@ class GroupRepository:
         except ConstraintViolation as violation:
             raise _meaning(violation) from violation
 
-    async def remove(self, tx: Transaction, group_id: UUID, user_id: UUID) -> int:
-        """Take a user out of a group; 0 when it was not in."""
-        return await tx.execute(REMOVE, group_id, user_id)
+    def join(self, tx: Transaction, group_id: UUID, user: UserData, now: datetime) -> None:
+        """Put a user into a group that is kept, when the transaction commits."""
+        tx.later(ADD, [group_id], [user.id], [user.tenant_id], now)
+
+    def leave(self, tx: Transaction, group_id: UUID, user_id: UUID) -> None:
+        """Take a user out of a group, when the transaction commits."""
+        tx.later(REMOVE, group_id, user_id)
 
     async def keep_only(self, tx: Transaction, user_id: UUID, group_ids: Sequence[UUID]) -> None:
         """Take a user out of all groups but these."""

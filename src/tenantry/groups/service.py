@@ -135,23 +135,24 @@ class GroupService:
     async def add_member(self, action: AddMemberAction) -> MembershipResult:
         """Put a user into a group; GroupNotFound when they are of different tenants."""
         async with self._database.transaction() as tx:
-            user, group = await self._pair(tx, action)
+            user, group, is_member = await self._pair(tx, action)
             if user.status in _GONE:
                 raise StateConflict("A deleted user joins no group; restore it first.")
-            now = self._clock.now()
-            changed = await self._groups.add(tx, [(group.id, user)], now) > 0
-            changes = {"members": (None, user.username)} if changed else {}
+            if not is_member:
+                self._groups.join(tx, group.id, user, self._clock.now())
+            changes = {} if is_member else {"members": (None, user.username)}
             tx.note(_note(group, changes, person_id=user.id))
-        return MembershipResult(changed)
+        return MembershipResult(not is_member)
 
     async def remove_member(self, action: RemoveMemberAction) -> MembershipResult:
         """Take a user out of a group."""
         async with self._database.transaction() as tx:
-            user, group = await self._pair(tx, action)
-            changed = await self._groups.remove(tx, group.id, user.id) > 0
-            changes = {"members": (user.username, None)} if changed else {}
+            user, group, is_member = await self._pair(tx, action)
+            if is_member:
+                self._groups.leave(tx, group.id, user.id)
+            changes = {"members": (user.username, None)} if is_member else {}
             tx.note(_note(group, changes, person_id=user.id))
-        return MembershipResult(changed)
+        return MembershipResult(is_member)
 
     async def list_members(self, action: ListMembersAction) -> Page[Member]:
         """A page of a group's members."""
@@ -169,8 +170,10 @@ class GroupService:
         last, key = found[action.limit - 1]
         return Page(items, seal(self._cursor_key, question, [key, str(last.user_id)]))
 
-    async def _pair(self, tx: Transaction, action: OnMembership) -> tuple[UserData, GroupData]:
-        """The user, locked against moving to another tenant, and the group in its tenant."""
+    async def _pair(
+        self, tx: Transaction, action: OnMembership
+    ) -> tuple[UserData, GroupData, bool]:
+        """The user, locked against moving to another tenant, the group there, and if it is in."""
         require_well_formed(action)
         actor = current_actor()
         scope = Scope.of(actor)
@@ -179,11 +182,11 @@ class GroupService:
         tenant_id = user.tenant_id
         if action.domain_name is not None:
             tenant_id = await self._tenant(tx, actor, action.domain_name)
-        group = await self._groups.get(tx, action.group, tenant_id, scope)
+        group, is_member = await self._groups.keep(tx, action.group, tenant_id, scope, user.id)
         if group.tenant_id != user.tenant_id:
             message = f"There is no such group in the tenant of {user.username}."
             raise StateConflict(message, field="group")
-        return user, group
+        return user, group, is_member
 
     async def _tenant(self, tx: Transaction, actor: Actor, name: str | None) -> UUID:
         """The tenant in which a group's name counts; TenantNotFound for one out of sight."""
