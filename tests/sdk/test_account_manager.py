@@ -34,6 +34,18 @@ def test_creating_sends_what_was_said_and_the_rest_as_attributes(
     }
 
 
+def test_roles_are_a_list_of_names_in_whatever_collection(
+    fake: FakeServer, manager: AccountManager
+) -> None:
+    manager.create_user("john", roles=("reader", "writer"))
+    assert fake.asked[0].body["roles"] == ["reader", "writer"]
+    for wrong in ("reader", [7]):
+        with pytest.raises(InvalidInput) as caught:
+            manager.create_user("john", roles=wrong)  # type: ignore[arg-type]  # on purpose
+        assert fields(caught)[0].startswith("roles")
+    assert len(fake.asked) == 1
+
+
 def test_attributes_can_be_named_as_such_too(fake: FakeServer, manager: AccountManager) -> None:
     manager.create_user("john", attributes={"site": "Berlin"}, badge=7)
     assert fake.asked[0].body["attributes"] == {"site": "Berlin", "badge": 7}
@@ -124,6 +136,8 @@ def test_what_has_a_call_of_its_own_is_not_updated_here(
     with pytest.raises(InvalidInput) as caught:
         manager.update_user("john", password="x", status="active", roles=[])
     assert sorted(fields(caught)) == ["password", "roles", "status"]
+    for call in ("change_password()", "assign_roles()", "remove_role()", "update_user_status()"):
+        assert call in str(caught.value)
     with pytest.raises(InvalidInput, match="departmnt: is not known here; did you mean department"):
         manager.update_user("john", departmnt="x")
     assert fake.asked == []

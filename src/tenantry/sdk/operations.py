@@ -1,6 +1,6 @@
 """What the operations of every noun build on: running actions, making them, walking lists."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -52,6 +52,11 @@ class Operations:
             return await self._run(page_of(cursor))
 
         return await AsyncPages.of(fetch)
+
+
+def listed(given: Iterable[str] | None) -> object:
+    """A list of names; a lone text stays one, or it would be taken for a list of letters."""
+    return given if given is None or isinstance(given, str) else list(given)
 
 
 def _zoned(values: Mapping[str, object]) -> dict[str, object]:

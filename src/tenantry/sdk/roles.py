@@ -19,7 +19,7 @@ from tenantry.roles.actions import (
     SearchRolesAction,
 )
 from tenantry.roles.model import RoleData, RoleMember
-from tenantry.sdk.operations import Operations
+from tenantry.sdk.operations import Operations, listed
 from tenantry.sdk.pages import PAGE_SIZE, AsyncPages
 
 
@@ -44,8 +44,8 @@ class RoleOperations(Operations):
             CreateRoleAction,
             name=name,
             description=description,
-            permissions=_names(permissions),
-            databases=_names(databases),
+            permissions=listed(permissions),
+            databases=listed(databases),
             domain_name=tenant,
         )
         return (await self._run(action)).data
@@ -64,8 +64,8 @@ class RoleOperations(Operations):
             EnsureRoleAction,
             name=name,
             description=description,
-            permissions=_names(permissions),
-            databases=_names(databases),
+            permissions=listed(permissions),
+            databases=listed(databases),
             domain_name=tenant,
         )
         return await self._run(action)
@@ -112,7 +112,7 @@ class RoleOperations(Operations):
     ) -> list[str]:
         """Assign roles to a user, all or none; the names of those that were new."""
         action = self._action(
-            AssignRolesAction, user=username, roles=_names(roles), domain_name=tenant
+            AssignRolesAction, user=username, roles=listed(roles), domain_name=tenant
         )
         return (await self._run(action)).assigned
 
@@ -143,11 +143,6 @@ class RoleOperations(Operations):
         return await self._walk(
             lambda cursor: ListHeldRolesAction(user=username, limit=PAGE_SIZE, cursor=cursor)
         )
-
-
-def _names(given: Sequence[str] | None) -> object:
-    """A list of names; a lone text would otherwise be taken for a list of letters."""
-    return given if given is None or isinstance(given, str) else list(given)
 
 
 def _told(criteria: dict[str, object]) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """The account manager's operations on users, each written once, in asynchronous form."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from tenantry.auth.actions import ChangeOwnPasswordAction, WhoAmIAction
@@ -8,7 +8,7 @@ from tenantry.errors import InvalidInput, Violation
 from tenantry.kernel.modifier import OptionalState
 from tenantry.lockout.actions import LockAccountAction
 from tenantry.resets.actions import SetUserPasswordAction
-from tenantry.sdk.operations import Operations
+from tenantry.sdk.operations import Operations, listed
 from tenantry.sdk.pages import PAGE_SIZE, AsyncPages
 from tenantry.users.actions import (
     CreateUserAction,
@@ -39,7 +39,7 @@ _OTHER_CALLS: Final = {
     "password": "use change_password()",
     "status": "use update_user_status()",
     "is_active": "use update_user_status()",
-    "roles": "roles are assigned and removed",
+    "roles": "use assign_roles() and remove_role()",
 }
 
 
@@ -56,6 +56,7 @@ class UserOperations(Operations):
         full_name: str | None = None,
         department: str | None = None,
         phone: str | None = None,
+        roles: Sequence[str] | None = None,
         **attributes: object,
     ) -> UserData:
         """Create a user. Further keywords are fields of UserCreator, or else become attributes.
@@ -70,6 +71,7 @@ class UserOperations(Operations):
             "full_name": full_name,
             "department": department,
             "phone": phone,
+            "roles": listed(roles),
         }
         said = {name: value for name, value in fields.items() if value is not None}
         action = self._action(CreateUserAction, **said, **with_attributes(attributes))
@@ -134,8 +136,9 @@ class UserOperations(Operations):
         For the own password give the current one as proof; this client goes on with the new one.
         """
         if current_password is None:
-            action = SetUserPasswordAction(user=username, new_password=new_password)
-            await self._run(action)
+            await self._run(
+                self._action(SetUserPasswordAction, user=username, new_password=new_password)
+            )
             return
         me = await self.whoami()
         if fold(username) not in (fold(me.username), str(me.id)):
