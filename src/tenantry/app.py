@@ -112,6 +112,7 @@ class App:
         self.tenants = _tenants(services, run)
         self.groups = GroupProcessors(group_service=services.groups, run=run)
         self.roles = services.roles.processors(run)
+        self.grants = services.grants.processors(run)
         self.second_factor = SecondFactorProcessors(
             second_factor_service=services.second_factor, run=run
         )

@@ -13,6 +13,7 @@ from tenantry.databases.repository import ManagedDatabaseRepository
 from tenantry.databases.service import DatabaseService
 from tenantry.databases.vault import SecretVault
 from tenantry.foundation import Foundation
+from tenantry.grant_parts import GrantParts
 from tenantry.groups.companion import GroupCompanion
 from tenantry.groups.repository import GroupRepository
 from tenantry.groups.service import GroupService
@@ -53,6 +54,7 @@ class Assembly:
         self.workloads = WorkloadAssembly(foundation)
         self.passwords = PasswordParts(foundation, self)
         self.roles = RoleParts(foundation, self)
+        self.grants = GrantParts(foundation, self)
 
     @cached_property
     def logins(self) -> LoginAssembly:
@@ -118,7 +120,7 @@ class Assembly:
     def admin_user_repository(self) -> AdminUserRepository:
         """What a purge does, in this order."""
         return AdminUserRepository(
-            steps=(*self.workloads.purge_steps, self.roles.purge),
+            steps=(*self.workloads.purge_steps, self.roles.purge, self.grants.purge),
             companions=self._companions,
             job_service=self.jobs,
             clock=self._on.clock,
@@ -258,6 +260,7 @@ class Assembly:
             SecondFactorCompanion(second_factor_repository=self._factors),
             self.workloads.vfolder_companion,
             self.roles.companion,
+            self.grants.companion,
             self._on.audit.companion,
         ]
 

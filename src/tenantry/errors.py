@@ -8,7 +8,7 @@
     │   │   └── PasswordRejected
     │   ├── UserNotFound · TenantNotFound · SessionNotFound · GroupNotFound · PolicyNotFound
     │   │   AccessKeyNotFound · ComputeSessionNotFound · AgentNotFound · VfolderNotFound
-    │   │   JobNotFound · RoleNotFound · DatabaseNotFound
+    │   │   JobNotFound · RoleNotFound · DatabaseNotFound · PrincipalNotFound
     │   ├── UserConflict              ``field`` names what is taken
     │   ├── GroupConflict · RoleConflict · PolicyConflict · VfolderConflict · TenantConflict
     │   │   DatabaseConflict
@@ -134,6 +134,12 @@ class RoleNotFound(AccountError):
     """There is no such role."""
 
     code = "role_not_found"
+
+
+class PrincipalNotFound(AccountError):
+    """There is no such user or role."""
+
+    code = "principal_not_found"
 
 
 class PolicyNotFound(AccountError):

@@ -36,10 +36,10 @@ class RoleParts:
             tags=frozenset(action.tag for action in actions),
             delegable=frozenset(a.tag for a in actions if a.audience in DELEGABLE),
         )
-        self._authority = Authority(role_repository=self._roles, vocabulary=self._vocabulary)
+        self.authority = Authority(role_repository=self._roles, vocabulary=self._vocabulary)
         self.companion = RoleCompanion(
             role_repository=self._roles,
-            authority=self._authority,
+            authority=self.authority,
             change_log=self._changes,
             clock=foundation.clock,
         )
@@ -62,7 +62,7 @@ class RoleParts:
         return RoleService(
             database=self._on.database,
             role_repository=self._roles,
-            authority=self._authority,
+            authority=self.authority,
             vocabulary=self._vocabulary,
             users=self._assembly.user_repository,
             change_log=self._changes,
@@ -84,7 +84,7 @@ class RoleParts:
         return RoleMembership(
             database=self._on.database,
             role_repository=self._roles,
-            authority=self._authority,
+            authority=self.authority,
             users=self._assembly.user_repository,
             change_log=self._changes,
             clock=self._on.clock,
@@ -95,7 +95,7 @@ class RoleParts:
         return RoleInheritance(
             database=self._on.database,
             role_repository=self._roles,
-            authority=self._authority,
+            authority=self.authority,
             users=self._assembly.user_repository,
             change_log=self._changes,
             clock=self._on.clock,

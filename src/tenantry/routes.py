@@ -5,6 +5,7 @@ from tenantry.audit.routes import ROUTES as AUDIT
 from tenantry.auth.routes import ROUTES as AUTH
 from tenantry.compute.routes import ROUTES as COMPUTE
 from tenantry.databases.routes import ROUTES as DATABASES
+from tenantry.grants.routes import ROUTES as GRANTS
 from tenantry.groups.routes import ROUTES as GROUPS
 from tenantry.jobs.routes import ROUTES as JOBS
 from tenantry.lockout.routes import ROUTES as LOCKOUT
@@ -28,6 +29,7 @@ ROUTES = (
     *TENANTS,
     *GROUPS,
     *ROLES,
+    *GRANTS,
     *ACCESS_KEYS,
     *SECOND_FACTOR,
     *RESETS,

@@ -37,6 +37,9 @@ WRITTEN_BY_HAND = {
     "tenant.delete": "tenant delete",
     "tenant.preview_delete": "tenant delete",
     "tenant.isolate": "tenant isolate",
+    "grant.check_many": "grant check-many",
+    "grant.explain": "grant explain",
+    "grant.what_if": "grant what-if",
 }
 
 

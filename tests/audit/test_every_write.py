@@ -7,11 +7,12 @@ import httpx2
 import msgspec
 import pytest
 
-from tenantry import access_keys, compute, groups, resources, roles, storage
+from tenantry import access_keys, compute, grants, groups, resources, roles, storage
 from tenantry.access_keys import routes as _access_keys  # noqa: F401 - makes the attribute
 from tenantry.app import App
 from tenantry.audit.actions import SearchAuditAction, VerifyAuditAction
 from tenantry.compute import routes as _compute  # noqa: F401 - as above
+from tenantry.grants import routes as _grants  # noqa: F401 - as above
 from tenantry.groups import routes as _groups  # noqa: F401 - as above
 from tenantry.http.server import create_asgi
 from tenantry.resources import routes as _resources  # noqa: F401 - as above
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.anyio
 
 ADDRESS = "192.0.2.7"
 SECRET = "hush-hush-1234567890"
-SLICES = (access_keys, compute, groups, resources, roles, storage)
+SLICES = (access_keys, compute, grants, groups, resources, roles, storage)
 
 
 class Step(NamedTuple):
@@ -45,6 +46,7 @@ SOMETHING: dict[str, Any] = {"something": "whatever it is"}
 NEW_KEY = {"user": "john", "name": "script"}
 RUN = {"command": ["sleep", "600"], "memory": 2**26, "environment": {"TOKEN": SECRET}}
 ROLE = {"name": "dev", "permissions": ["SELECT"]}
+ON_SALES = {"principal": "john", "permissions": ["SELECT"], "database": "sales"}
 # {access_key_issue} stands for the id in the answer to the step of that tag.
 STEPS = (
     Step("group.create", "POST", "/groups", {"name": "crew"}, {"name": [None, "crew"]}),
@@ -95,6 +97,16 @@ STEPS = (
     Step("role.assign", "POST", "/users/john/roles", {"roles": ["ops"]}, {"roles": [[], ["ops"]]}),
     Step("role.remove", "DELETE", "/users/john/roles/ops", None, {"roles": [["ops"], []]}),
     Step("role.delete", "DELETE", "/roles/ops", None, SOMETHING),
+    Step("grant.give", "POST", "/grants", ON_SALES, {"SELECT on sales": [None, {}]}),
+    Step("grant.revoke", "POST", "/grants/revoke", ON_SALES, {"SELECT on sales": [{}, None]}),
+    Step("grant.give", "POST", "/grants", ON_SALES, SOMETHING),
+    Step(
+        "grant.revoke_access",
+        "POST",
+        "/grants/revoke-access",
+        {"principal": "john", "database": "sales"},
+        SOMETHING,
+    ),
     Step("access_key.issue", "POST", "/access-keys", NEW_KEY, SOMETHING),
     Step(
         "access_key.modify",

@@ -46,6 +46,7 @@ def compute(field: str, value: Any, status: int = 422) -> Case:
     return Case("POST", "/compute-sessions", {"command": ["true"], field: value}, field, status)
 
 
+GRANT = {"permissions": ["SELECT"], "database": "sales"}
 CASES = [
     *(user(f, v) for f in ("container_uid", "container_main_gid") for v in (-1, 0, 999, 2**31)),
     *(user("container_gids", v) for v in ([-1], [2000, 0], [2**31])),
@@ -166,6 +167,39 @@ CASES = [
     Case("POST", "/users/nobody-here/roles", {"roles": ["nothing"]}, "user", 404),
     Case("DELETE", "/users/john/roles/nothing", None, "role", 404),
     Case("GET", "/users/nobody-here/roles", None, "user", 404),
+    *(
+        Case("POST", "/grants", {"principal": "john", **GRANT, field: value}, field)
+        for field, value in (
+            ("permissions", []),
+            ("permissions", ["SELEKT"]),
+            ("permissions", ["CREATE_DATABASE"]),
+            ("database", ""),
+            ("database", "*"),
+            ("database", "x" * 64),
+            ("schema", "a\u202eb"),
+            ("table", " "),
+            ("reason", "x" * 1025),
+            ("valid_until", "2020-01-01T00:00:00Z"),
+            ("principal_type", "group"),
+        )
+    ),
+    Case("POST", "/grants", {"principal": "nobody-here", **GRANT}, "principal", 404),
+    Case("POST", "/grants", {"principal": "", **GRANT}, "principal", 404),
+    Case("POST", "/grants", {**GRANT, "principal": "john", "domain_name": "x"}, "domain_name", 404),
+    Case("POST", "/grants/revoke", {"principal": "john", "permissions": []}, "permissions"),
+    Case("POST", "/grants/revoke", {"principal": "nobody", **GRANT}, "principal", 404),
+    Case("POST", "/grants/revoke-access", {"principal": "john", "database": "*"}, "database"),
+    Case("POST", "/check", {"user": "john", "permission": "SELEKT"}, "permission"),
+    Case("POST", "/check", {"user": "john", "permission": "SELECT", "table": "t"}, "database"),
+    Case("POST", "/checks", {"questions": [{"user": "x", "permission": "?"}]}, "questions[0]"),
+    Case("POST", "/checks", {"questions": [{"user": "x"}]}, "questions[0].permission"),
+    Case("POST", "/check-access", {"user": "john", "database": ""}, "database"),
+    Case("GET", "/grants/explain?user=nobody&permission=SELECT", None, "user", 404),
+    Case("GET", "/grants/holders?permission=SELEKT", None, "permission"),
+    Case("GET", "/grants?schema=s", None, "database"),
+    Case("GET", "/grants?cursor=forged", None, "cursor"),
+    Case("GET", "/users/nobody-here/permissions", None, "user", 404),
+    Case("POST", "/grants/what-if", {"role": "nothing", "permissions": ["ALL"]}, "role", 404),
     Case("GET", "/compute-sessions?limit=0", None, "limit"),
     Case("GET", "/vfolders?limit=1001", None, "limit"),
     Case("GET", "/vfolders?cursor=forged", None, "cursor"),

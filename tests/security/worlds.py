@@ -15,6 +15,7 @@ from tenantry.app import App
 from tenantry.auth.actions import AuthenticateAction
 from tenantry.compute.actions import CreateComputeSessionAction
 from tenantry.databases.actions import AddDatabaseAction
+from tenantry.grants.actions import GiveAction
 from tenantry.groups.actions import AddMemberAction, CreateGroupAction
 from tenantry.kernel.action import acting_as
 from tenantry.roles.actions import AssignRolesAction, CreateRoleAction
@@ -73,6 +74,9 @@ async def world(app: App, name: str) -> World:
     await app.databases.add_database.wait_for_complete(
         AddDatabaseAction(database=database, dsn="postgresql://k@127.0.0.1/sales", domain_name=name)
     )
+    with acting_as(people[UserRole.ADMIN]):
+        grant = GiveAction(principal=plain.username, permissions=["SELECT"], database=database)
+        await app.grants.give.wait_for_complete(grant)
     with acting_as(plain):
         key = await app.access_keys.issue.wait_for_complete(IssueAccessKeyAction())
         folder = await app.vfolders.create.wait_for_complete(CreateVfolderAction(f"{name}-data"))
@@ -100,6 +104,7 @@ async def world(app: App, name: str) -> World:
             "text": (str(plain.phone), str(plain.full_name), plain.username),
             "group": (group.data.name, str(group.data.id)),
             "role": (role.data.name, str(role.data.id)),
+            "principal": (role.data.name, str(role.data.id), plain.username, str(plain.id)),
             "access_key": (key.key.access_key,),
             "vfolder": (folder.data.name, str(folder.data.id)),
             "compute_session": (str(session.data.id),),

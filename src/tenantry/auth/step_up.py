@@ -30,6 +30,7 @@ SENSITIVE = frozenset(
         "database.add",
         "database.modify",
         "database.remove",
+        "grant.give",
     }
 )
 SENSITIVE_FIELDS = frozenset(

@@ -155,19 +155,20 @@ RELEASE_DATABASE = Statement(
     "delete from tenant_databases where database = $1 and tenant_id = $2",
 )
 
-REMOVED = ("databases", "groups", "roles", "sessions")
+REMOVED = ("databases", "grants", "groups", "roles", "sessions")
 """What goes with a tenant beside its users, in this order."""
-_TABLES = {
-    "databases": "tenant_databases",
-    "groups": "groups",
-    "roles": "roles",
-    "sessions": "sessions",
+_ROWS = {
+    "databases": "tenant_databases where tenant_id = $1",
+    "grants": "grants where within_id = $1",
+    "groups": "groups where tenant_id = $1",
+    "roles": "roles where tenant_id = $1",
+    "sessions": "sessions where tenant_id = $1",
 }
 COUNT = {
     name: Statement(
         f"tenants.count_{name}",
         f"How many {name} a tenant has.",
-        f"select count(*) from {_TABLES[name]} where tenant_id = $1",
+        f"select count(*) from {_ROWS[name]}",
     )
     for name in REMOVED
 }
@@ -175,7 +176,7 @@ REMOVE_ALL = {
     name: Statement(
         f"tenants.remove_{name}",
         f"Remove the {name} of a tenant.",
-        f"delete from {_TABLES[name]} where tenant_id = $1",
+        f"delete from {_ROWS[name]}",
     )
     for name in REMOVED
 }

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0023"
-down_revision = "0020"
+down_revision = "0022"
 
 STATEMENTS = (
     # The head's row is locked from here to the commit: whoever calls it does so last.

@@ -1,0 +1,193 @@
+"""Loads what decides on access, as it is at one moment: users, roles, grants, tenants, databases.
+
+One statement answers for any number of users, so that all of it is of one snapshot.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from tenantry.decisions.facts import GrantFacts, RoleFacts, TenantFacts, UserFacts
+from tenantry.kernel.transaction import Statement, Transaction
+from tenantry.privileges.model import DatabaseObject, Privilege
+
+LOAD = Statement(
+    "grants.load_facts",
+    "All that decides on what users may do: themselves, their roles with all that these inherit,"
+    " grants, the tenants that are concerned, and whose databases are.",
+    """
+    with recursive asked as (
+        select u.id, u.tenant_id, u.status, u.locked_at, u.lock_expires_at,
+            array(select m.role_id from role_members m where m.user_id = u.id) as role_ids
+        from users u where u.id = any($1::uuid[])
+    ), reached (role_id) as (
+        select m.role_id from role_members m where m.user_id = any($1::uuid[])
+        union select unnest($2::uuid[])
+        union select p.parent_id from role_parents p join reached on reached.role_id = p.role_id
+    ), held as (
+        select r.id, r.name, r.tenant_id, r.permissions, r.databases,
+            array(select p.parent_id from role_parents p where p.role_id = r.id) as parent_ids
+        from roles r where r.id in (select role_id from reached)
+    ), given as (
+        select g.id, g.user_id as principal_id, g.privilege, g.database,
+            g.schema_name as schema, g.table_name as table, g.within_id, g.valid_from,
+            g.valid_until
+        from grants g where g.user_id = any($1::uuid[])
+        union all
+        select g.id, g.role_id, g.privilege, g.database, g.schema_name, g.table_name,
+            g.within_id, g.valid_from, g.valid_until
+        from grants g where g.role_id in (select role_id from reached)
+    ), own as (
+        select tenant_id from held union select within_id from given
+    ), owned as (
+        select d.database, d.tenant_id from tenant_databases d
+        where d.database = any($3::text[])
+            or ($4 and (d.tenant_id in (select tenant_id from own)
+                or d.database in (select database from given)
+                or d.database in (select unnest(databases) from held)))
+    ), concerned as (
+        select id, name, status, isolated from tenants where id in (
+            select tenant_id from asked union select tenant_id from own
+            union select tenant_id from owned)
+    )
+    select
+        (select coalesce(json_agg(asked), '[]') from asked)::text as users,
+        (select coalesce(json_agg(held), '[]') from held)::text as roles,
+        (select coalesce(json_agg(given), '[]') from given)::text as grants,
+        (select coalesce(json_agg(concerned), '[]') from concerned)::text as tenants,
+        (select coalesce(json_agg(owned), '[]') from owned)::text as databases
+    """,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Facts by id, the owners of databases by name, and the names that people know them by."""
+
+    users: Mapping[UUID, UserFacts]
+    roles: Mapping[UUID, RoleFacts]
+    tenants: Mapping[UUID, TenantFacts]
+    databases: Mapping[str, UUID]
+    names: Mapping[UUID, str]
+    """Of roles and tenants."""
+    statuses: Mapping[UUID, str]
+    """Of users and tenants, as they are stored."""
+
+
+async def load(
+    tx: Transaction,
+    user_ids: Collection[UUID],
+    *,
+    role_ids: Collection[UUID] = (),
+    databases: Collection[str] = (),
+    whole: bool = False,
+) -> Loaded:
+    """The facts of these users and roles, with all that they inherit.
+
+    Of databases, those that are named here; with ``whole`` also every one that a grant or role
+    names, and all of the tenants that one is limited to. Who is not there is missing.
+    """
+    row = await tx.fetchrow(LOAD, list(user_ids), list(role_ids), list(databases), whole)
+    assert row is not None  # noqa: S101 - for mypy: the statement has just one row
+    users = msgspec.json.decode(row["users"], type=list[_User])
+    roles = msgspec.json.decode(row["roles"], type=list[_Role])
+    grants = _by_principal(msgspec.json.decode(row["grants"], type=list[_Grant]))
+    tenants = msgspec.json.decode(row["tenants"], type=list[_Tenant])
+    owned = msgspec.json.decode(row["databases"], type=list[_Database])
+    return Loaded(
+        users={user.id: user.facts(grants.get(user.id, ())) for user in users},
+        roles={role.id: role.facts(grants.get(role.id, ())) for role in roles},
+        tenants={tenant.id: tenant.facts() for tenant in tenants},
+        databases={one.database: one.tenant_id for one in owned},
+        names={r.id: r.name for r in roles} | {t.id: t.name for t in tenants},
+        statuses={u.id: u.status for u in users} | {t.id: t.status for t in tenants},
+    )
+
+
+class _User(msgspec.Struct, frozen=True):
+    id: UUID
+    tenant_id: UUID
+    status: str
+    locked_at: datetime | None
+    lock_expires_at: datetime | None
+    role_ids: frozenset[UUID]
+
+    def facts(self, grants: tuple[GrantFacts, ...]) -> UserFacts:
+        """A lock that ends lets the user in from then on; one without an end does not."""
+        for_good = self.locked_at is not None and self.lock_expires_at is None
+        return UserFacts(
+            id=self.id,
+            tenant_id=self.tenant_id,
+            active=self.status == "active" and not for_good,
+            active_from=self.lock_expires_at if self.locked_at is not None else None,
+            role_ids=self.role_ids,
+            grants=grants,
+        )
+
+
+class _Role(msgspec.Struct, frozen=True):
+    id: UUID
+    name: str
+    tenant_id: UUID | None
+    permissions: list[str]
+    databases: frozenset[str] | None
+    parent_ids: frozenset[UUID]
+
+    def facts(self, grants: tuple[GrantFacts, ...]) -> RoleFacts:
+        """Its permissions are names of privileges and, with a dot in them, tags of actions."""
+        return RoleFacts(
+            id=self.id,
+            tenant_id=self.tenant_id,
+            privileges=frozenset(Privilege(p) for p in self.permissions if "." not in p),
+            databases=self.databases,
+            parent_ids=self.parent_ids,
+            grants=grants,
+        )
+
+
+class _Grant(msgspec.Struct, frozen=True):
+    id: UUID
+    principal_id: UUID
+    privilege: Privilege
+    database: str | None
+    schema: str | None
+    table: str | None
+    within_id: UUID | None
+    valid_from: datetime | None
+    valid_until: datetime | None
+
+    def facts(self) -> GrantFacts:
+        return GrantFacts(
+            id=self.id,
+            privilege=self.privilege,
+            object=DatabaseObject(self.database, self.schema, self.table),
+            within_id=self.within_id,
+            valid_from=self.valid_from,
+            valid_until=self.valid_until,
+        )
+
+
+class _Tenant(msgspec.Struct, frozen=True):
+    id: UUID
+    name: str
+    status: str
+    isolated: bool
+
+    def facts(self) -> TenantFacts:
+        return TenantFacts(self.id, active=self.status == "active", isolated=self.isolated)
+
+
+class _Database(msgspec.Struct, frozen=True):
+    database: str
+    tenant_id: UUID
+
+
+def _by_principal(grants: Iterable[_Grant]) -> Mapping[UUID, tuple[GrantFacts, ...]]:
+    found: defaultdict[UUID, list[GrantFacts]] = defaultdict(list)
+    for grant in grants:
+        found[grant.principal_id].append(grant.facts())
+    return {principal_id: tuple(facts) for principal_id, facts in found.items()}

@@ -1,0 +1,35 @@
+"""What grants need of users and roles."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+from uuid import UUID
+
+from tenantry.kernel.transaction import Transaction
+from tenantry.roles.repository import Place, RoleKey
+from tenantry.users.access import Scope
+from tenantry.users.model import UserData, UserKey
+
+
+class Users(Protocol):
+    """Finds users and tenants; the users' repository is one."""
+
+    async def find(self, tx: Transaction, key: UserKey, scope: Scope) -> UserData | None:
+        """The user, or None."""
+
+    async def get(self, tx: Transaction, key: UserKey, scope: Scope) -> UserData:
+        """The user; UserNotFound."""
+
+    async def lock(self, tx: Transaction, key: UserKey, scope: Scope) -> UserData:
+        """The user, whom nobody else changes until the transaction ends; UserNotFound."""
+
+    async def find_tenant(self, tx: Transaction, name: str, scope: Scope) -> UUID | None:
+        """The id of the tenant of this name; None where there is none in sight."""
+
+
+class Roles(Protocol):
+    """Finds roles; the roles' repository is one."""
+
+    async def resolve(
+        self, tx: Transaction, named: Sequence[str], place: Place, scope: Scope
+    ) -> Mapping[str, RoleKey]:
+        """Roles by what they were called, which stay until the transaction ends."""

@@ -1,0 +1,507 @@
+"""What one may ask, and what is answered: yes or no, all that a user may, who may, and why."""
+
+import random
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from tenantry.app import App
+from tenantry.errors import InvalidInput, PermissionError, UserNotFound
+from tenantry.grants.actions import (
+    CheckAccessAction,
+    CheckAction,
+    CheckManyAction,
+    ExplainAction,
+    GetPermissionsAction,
+    ListHoldersAction,
+    Question,
+    WhatIfRoleAction,
+)
+from tenantry.grants.model import Explanation, Holder, RoleChange
+from tenantry.grants.permissions import UserPermissions
+from tenantry.kernel.action import acting_as
+from tenantry.kernel.modifier import OptionalState, TriState
+from tenantry.lockout.actions import LockAccountAction
+from tenantry.privileges.model import Privilege
+from tenantry.tenants.actions import SuspendTenantAction
+from tenantry.testing.users import make_user
+from tenantry.users.actions import DeleteUserAction
+from tenantry.users.model import UserData, UserRole, UserStatus
+
+from .conftest import Give, MakeRole, May
+from .naive import Naive, Thing
+
+pytestmark = pytest.mark.anyio
+
+
+async def permissions_of(tenantry: App, user: str) -> UserPermissions:
+    action = GetPermissionsAction(user=user)
+    return (await tenantry.grants.get_permissions.wait_for_complete(action)).data
+
+
+async def explained(tenantry: App, user: str, permission: str, **on: str) -> Explanation:
+    action = ExplainAction(user=user, permission=permission, **on)
+    return (await tenantry.grants.explain.wait_for_complete(action)).data
+
+
+async def holders(tenantry: App, permission: str, **more: Any) -> list[str]:
+    """The usernames, page by page."""
+    found: list[Holder] = []
+    cursor = None
+    while True:
+        action = ListHoldersAction(permission=permission, cursor=cursor, **more)
+        page = await tenantry.grants.list_holders.wait_for_complete(action)
+        found += page.items
+        cursor = page.next_cursor
+        if cursor is None:
+            return [holder.username for holder in found]
+
+
+async def reaches(tenantry: App, user: str, database: str) -> bool:
+    action = CheckAccessAction(user=user, database=database)
+    return (await tenantry.grants.check_access.wait_for_complete(action)).allowed
+
+
+async def test_a_grant_holds_inside_of_its_object_and_not_around_it(
+    give: Give, may: May, john: UserData
+) -> None:
+    await give("john", "SELECT", database="d", schema="s")
+    assert await may("john", "SELECT", "d", "s")
+    assert await may("john", "SELECT", "d", "s", "t")
+    assert not await may("john", "SELECT", "d")
+    assert not await may("john", "SELECT", "d", "other", "t")
+    assert not await may("john", "SELECT")
+
+
+async def test_all_is_every_privilege_and_only_all_answers_for_all(
+    give: Give, may: May, john: UserData
+) -> None:
+    await give("john", "ALL", database="d")
+    for privilege in Privilege:
+        assert await may("john", privilege.value, "d")
+    await give(
+        "john", *(p.value for p in Privilege if p.narrowest > 0 and p != "ALL"), database="e"
+    )
+    assert not await may("john", "ALL", "e")
+
+
+async def test_fails_closed_for_whoever_is_not_there_or_not_active(
+    tenantry: App, give: Give, may: May
+) -> None:
+    assert not await may("nobody", "SELECT", "d")
+    assert not await reaches(tenantry, "nobody", "d")
+    for status in (UserStatus.INACTIVE, UserStatus.SUSPENDED):
+        await make_user(tenantry, status.value, status=status)
+        await give(status.value, "SELECT", database="d")
+        assert not await may(status.value, "SELECT", "d")
+        assert not await reaches(tenantry, status.value, "d")
+    for name in ("locked", "deleted"):
+        await make_user(tenantry, name)
+        await give(name, "SELECT", database="d")
+        assert await may(name, "SELECT", "d")
+        assert await reaches(tenantry, name, "d")
+    await tenantry.run(LockAccountAction(user="locked", reason="x", duration_minutes=5))
+    await tenantry.run(DeleteUserAction(user="deleted"))
+    for name in ("locked", "deleted"):
+        assert not await may(name, "SELECT", "d")
+        assert not await reaches(tenantry, name, "d")
+
+
+async def test_a_lock_that_has_run_out_shuts_nobody_out(
+    tenantry: App, give: Give, may: May, clock: Any, john: UserData
+) -> None:
+    await give("john", "SELECT", database="d")
+    await tenantry.run(LockAccountAction(user="john", reason="x", duration_minutes=5))
+    clock.advance(minutes=6)
+    assert await may("john", "SELECT", "d")
+
+
+async def test_a_suspended_tenants_users_may_nothing(
+    tenantry: App, give: Give, may: May, roadrunner: UserData
+) -> None:
+    await give("roadrunner", "SELECT")
+    assert await may("roadrunner", "SELECT", "d")
+    await tenantry.run(SuspendTenantAction("acme"))
+    assert not await may("roadrunner", "SELECT", "d")
+
+
+async def test_an_unknown_privilege_is_an_error_also_about_nobody(tenantry: App) -> None:
+    action = CheckAction(user="nobody", permission="DELET", database="d")
+    with pytest.raises(InvalidInput, match="did you mean DELETE") as refused:
+        await tenantry.grants.check.wait_for_complete(action)
+    assert refused.value.field == "permission"
+
+
+async def test_access_to_a_database_is_anything_on_it_or_inside(
+    tenantry: App, give: Give, make_role: MakeRole, john: UserData
+) -> None:
+    await give("john", "SELECT", database="d", table="t")
+    assert await reaches(tenantry, "john", "d")
+    assert not await reaches(tenantry, "john", "e")
+    await make_role("analyst", "SELECT", databases=["e"], members=[john])
+    assert await reaches(tenantry, "john", "e")
+
+
+async def test_many_questions_are_answered_in_their_order(
+    tenantry: App, give: Give, john: UserData, admin: UserData
+) -> None:
+    await give("john", "SELECT", database="d")
+    asked = [
+        Question(user="john", permission="SELECT", database="d"),
+        Question(user="nobody", permission="SELECT", database="d"),
+        Question(user=str(john.id), permission="select", database="d", table="t"),
+        Question(user="adele", permission="SELECT", database="d"),
+        Question(user="JOHN", permission="INSERT", database="d"),
+    ]
+    action = CheckManyAction(questions=asked)
+    answer = await tenantry.grants.check_many.wait_for_complete(action)
+    assert answer.allowed == [True, False, True, False, False]
+
+
+async def test_each_question_without_a_meaning_is_named_by_its_place(
+    tenantry: App, john: UserData
+) -> None:
+    asked = [
+        Question(user="john", permission="SELECT"),
+        Question(user="john", permission="SELEC", table="t"),
+        Question(user="john", permission="SELECT", table="t"),
+        Question(user="john\0", permission="SELECT"),
+    ]
+    with pytest.raises(InvalidInput) as refused:
+        await tenantry.grants.check_many.wait_for_complete(CheckManyAction(questions=asked))
+    fields = [violation.field for violation in refused.value.violations]
+    assert fields == ["questions[1].permission", "questions[2].database", "questions[3].user"]
+    with pytest.raises(InvalidInput):
+        await tenantry.grants.check_many.wait_for_complete(CheckManyAction(questions=[]))
+
+
+async def test_plain_users_ask_about_themselves_and_readers_about_their_tenant(
+    tenantry: App, give: Give, may: May, roadrunner: UserData, wile: UserData, alice: UserData
+) -> None:
+    monitor = await make_user(tenantry, "watch", domain_name="acme", role=UserRole.MONITOR)
+    for user in ("roadrunner", "alice", "wile"):
+        await give(user, "SELECT", database="d")
+
+    async def answers() -> list[bool]:
+        return [await may(user, "SELECT", "d") for user in ("roadrunner", "wile", "alice")]
+
+    with acting_as(roadrunner):
+        assert await answers() == [True, False, False]
+        for user in ("wile", "alice", "nobody"):
+            with pytest.raises(UserNotFound):
+                await explained(tenantry, user, "SELECT", database="d")
+            with pytest.raises(UserNotFound):
+                await permissions_of(tenantry, user)
+        assert (await explained(tenantry, "roadrunner", "SELECT", database="d")).allowed
+        with pytest.raises(PermissionError):
+            await holders(tenantry, "SELECT", database="d")
+    with acting_as(monitor):
+        assert await answers() == [True, True, False]
+        assert await holders(tenantry, "SELECT", database="d") == ["roadrunner", "wile"]
+        with pytest.raises(UserNotFound):
+            await permissions_of(tenantry, "alice")
+
+
+async def test_what_decides_is_the_truth_also_where_the_asker_cannot_see_it(
+    give: Give, may: May, isolate: Any, wile: UserData, roadrunner: UserData, umbrella: str
+) -> None:
+    """The wall of a tenant that the asker knows nothing of."""
+    await give("roadrunner", "SELECT")
+    with acting_as(wile):
+        assert await may("roadrunner", "SELECT", "umbrella-sales")
+    await isolate("umbrella")
+    with acting_as(wile):
+        assert not await may("roadrunner", "SELECT", "umbrella-sales")
+
+
+async def test_all_that_a_user_may_is_a_set(
+    tenantry: App, give: Give, make_role: MakeRole, john: UserData, acme: str
+) -> None:
+    await make_role("analyst", "SELECT", "CREATE_VIEW", databases=["d", "e"], members=[john])
+    await give("john", "INSERT", database="d", table="t")
+    await give("analyst", "DELETE", database="d", schema="s")
+    found = await permissions_of(tenantry, "john")
+    assert "SELECT" in found
+    assert "insert" in found
+    assert "UPDATE" not in found
+    assert ("SELECT", "d") in found
+    assert ("SELECT", "d", "any", "thing") in found
+    assert ("INSERT", "d", "public", "t") in found
+    assert ("INSERT", "d", None, "t") in found
+    assert ("INSERT", "d") not in found
+    assert ("DELETE", "d", "s", "t") in found
+    assert ("SELECT", "f") not in found
+    assert repr(found) == (
+        "{CREATE_VIEW on d, CREATE_VIEW on e, DELETE on d.s, INSERT on d.public.t, SELECT on d,"
+        " SELECT on e}"
+    )
+    assert repr(await permissions_of(tenantry, "john")) == repr(found)
+    assert len(found) == len(list(found)) == 6
+    with pytest.raises(InvalidInput):
+        assert "SELEKT" in found
+
+
+async def test_the_set_holds_all_as_every_single_privilege(
+    tenantry: App, give: Give, john: UserData
+) -> None:
+    await give("john", "ALL", database="d")
+    found = await permissions_of(tenantry, "john")
+    assert {entry[0] for entry in found} == {p.value for p in Privilege} - {"ALL"}
+    assert "GRANT_PRIVILEGES" in found
+    assert ("TRUNCATE", "d", "s", "t") in found
+
+
+async def test_the_set_is_of_what_holds_now_and_here(
+    tenantry: App, give: Give, make_role: MakeRole, clock: Any, wile: UserData, roadrunner: UserData
+) -> None:
+    await make_role("tracker", "UPDATE", tenant="acme", members=[roadrunner])
+    with acting_as(wile):
+        await give("roadrunner", "SELECT")
+        await give("roadrunner", "INSERT", database="not-of-acme")
+    await give("roadrunner", "DELETE", database="d", valid_until=clock.now() + timedelta(hours=1))
+    assert repr(await permissions_of(tenantry, "roadrunner")) == (
+        "{DELETE on d, SELECT on acme-sales, UPDATE on acme-sales}"
+    )
+    clock.advance(hours=2)
+    assert "DELETE" not in await permissions_of(tenantry, "roadrunner")
+    await tenantry.run(SuspendTenantAction("acme"))
+    assert len(await permissions_of(tenantry, "roadrunner")) == 0
+
+
+async def test_who_may_is_listed_whatever_the_way(
+    tenantry: App, give: Give, make_role: MakeRole, clock: Any
+) -> None:
+    people = [await make_user(tenantry, f"user-{n}") for n in range(9)]
+    parent = await make_role("parent", "SELECT", databases=["d"])
+    await make_role("child", members=people[1:3], parents=[parent])
+    await make_role("elsewhere", "SELECT", databases=["e"], members=people[3:4])
+    await make_role("writer", "INSERT", members=people[4:5])
+    await give("writer", "SELECT", database="d", schema="public")
+    await give("user-5", "ALL")
+    await give("user-6", "SELECT", database="d", table="t")
+    await give("user-7", "SELECT", database="d", valid_from=clock.now() + timedelta(days=1))
+    await give("user-8", "SELECT", database="d")
+    await tenantry.run(LockAccountAction(user="user-8", reason="x"))
+    on_table = [f"user-{n}" for n in (1, 2, 4, 5, 6)]
+    for limit in (1, 2, 50):
+        found = await holders(tenantry, "select", database="d", table="t", limit=limit)
+        assert found == on_table
+    assert await holders(tenantry, "SELECT", database="d") == ["user-1", "user-2", "user-5"]
+    assert await holders(tenantry, "SELECT") == ["user-5"]
+    assert await holders(tenantry, "DROP_TABLE", database="x") == ["user-5"]
+
+
+async def test_many_candidates_of_whom_few_may_are_passed_over_page_by_page(
+    tenantry: App, give: Give, make_role: MakeRole, clock: Any
+) -> None:
+    people = [await make_user(tenantry, f"user-{n:02}") for n in range(30)]
+    await make_role("many", members=people)
+    await give("many", "SELECT", database="d", valid_from=clock.now() + timedelta(days=1))
+    await give("user-29", "SELECT", database="d")
+    assert await holders(tenantry, "SELECT", database="d", limit=2) == ["user-29"]
+
+
+async def test_an_explanation_shows_the_ways_that_lead_there(
+    tenantry: App, give: Give, make_role: MakeRole, clock: Any, john: UserData
+) -> None:
+    staff = await make_role("staff", "SELECT", databases=["d"])
+    await make_role("analyst", members=[john], parents=[staff])
+    until = clock.now() + timedelta(days=1)
+    direct = (await give("john", "ALL", database="d", table="t", valid_until=until)).granted[0]
+    found = await explained(tenantry, "john", "select", database="d", table="t")
+    assert (found.allowed, found.reason, found.remedy) == (True, None, None)
+    ways = {(tuple(p.roles), p.grant_id, p.privilege.value, p.valid_until) for p in found.paths}
+    assert ways == {
+        ((), direct.id, "ALL", until),
+        (("analyst", "staff"), None, "SELECT", None),
+    }
+
+
+async def test_an_explanation_of_a_no_says_why_and_what_would_help(
+    tenantry: App, give: Give, make_role: MakeRole, clock: Any, john: UserData
+) -> None:
+    await make_role("reader", "SELECT", databases=["d"])
+    await give("john", "SELECT", database="d", table="t")
+    found = await explained(tenantry, "john", "SELECT", database="d")
+    assert (found.allowed, found.paths, found.reason) == (False, [], "never_granted")
+    assert found.remedy is not None
+    assert (found.remedy.grant.label(), found.remedy.roles) == ("SELECT on d", ["reader"])
+    tomorrow = clock.now() + timedelta(days=1)
+    await give("john", "SELECT", database="d", valid_from=tomorrow)
+    assert (await explained(tenantry, "john", "SELECT", database="d")).reason == "not_yet_valid"
+    with acting_as(john):
+        own = await explained(tenantry, "john", "SELECT", database="d")
+    assert own.remedy is not None
+    assert own.remedy.roles == []
+
+
+async def test_an_explanation_says_what_bars_a_user_altogether(
+    tenantry: App, give: Give, john: UserData
+) -> None:
+    await give("john", "SELECT", database="d")
+    await tenantry.run(LockAccountAction(user="john", reason="x"))
+    found = await explained(tenantry, "john", "SELECT", database="d")
+    assert (found.allowed, found.reason, found.remedy) == (False, "inactive", None)
+
+
+async def test_a_wall_is_told_only_to_who_looks_over_it_or_meets_it(
+    tenantry: App, give: Give, isolate: Any, wile: UserData, roadrunner: UserData, umbrella: str
+) -> None:
+    await isolate("umbrella")
+
+    async def reason(database: str) -> str | None:
+        found = await explained(tenantry, "roadrunner", "SELECT", database=database)
+        return found.reason.value if found.reason else None
+
+    assert await reason("umbrella-sales") == "wall"
+    with acting_as(wile):
+        assert await reason("umbrella-sales") == await reason("nothing") == "never_granted"
+    await give("roadrunner", "SELECT")
+    with acting_as(wile):
+        assert await reason("umbrella-sales") == "wall"
+        assert await reason("nothing") is None
+
+
+async def test_the_change_of_a_role_is_tried_out_without_being_made(
+    tenantry: App, give: Give, make_role: MakeRole, may: May
+) -> None:
+    amy, zoe = [await make_user(tenantry, name) for name in ("amy", "zoe")]
+    role_id = await make_role("analyst", "SELECT", "INSERT", databases=["d"], members=[amy])
+    await make_role("heir", members=[zoe], parents=[role_id])
+    await give("zoe", "INSERT", database="d")
+
+    async def effects(**change: Any) -> dict[str, tuple[list[str], list[str]]]:
+        action = WhatIfRoleAction(role="analyst", change=RoleChange(**change))
+        page = await tenantry.grants.what_if_role.wait_for_complete(action)
+        return {e.username: (labels(e.gains), labels(e.loses)) for e in page.items}
+
+    def labels(found: list[Any]) -> list[str]:
+        return sorted(one.label() for one in found)
+
+    assert await effects(permissions=OptionalState.update(["SELECT", "UPDATE"])) == {
+        "amy": (["UPDATE on d"], ["INSERT on d"]),
+        "zoe": (["UPDATE on d"], []),
+    }
+    assert await effects(databases=TriState.update(["e"])) == {
+        "amy": (["INSERT on e", "SELECT on e"], ["INSERT on d", "SELECT on d"]),
+        "zoe": (["INSERT on e", "SELECT on e"], ["SELECT on d"]),
+    }
+    assert await effects(permissions=OptionalState.update(["INSERT", "select"])) == {}
+    assert await may("amy", "INSERT", "d")
+    with pytest.raises(InvalidInput):
+        await effects()
+    with pytest.raises(InvalidInput):
+        await effects(databases=TriState.update([]))
+
+
+DATABASES = (None, "acme-sales", "umbrella-sales", "nobodys")
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_every_answer_is_that_of_a_plain_reading_of_the_rows(
+    tenantry: App,
+    owner: asyncpg.Connection,
+    make_role: MakeRole,
+    isolate: Any,
+    clock: Any,
+    acme: str,
+    umbrella: str,
+    seed: int,
+) -> None:
+    chance = random.Random(seed)
+    users = [
+        await make_user(tenantry, f"user-{n}", domain_name=chance.choice([acme, umbrella]))
+        for n in range(6)
+    ]
+    await random_grants(tenantry, owner, make_role, chance, users, clock)
+    for tenant in (acme, umbrella):
+        await isolate(tenant, isolated=chance.random() < 0.3)
+    naive = await Naive.read(owner)
+    now = clock.now()
+    asked = [
+        (user, chance.choice(PRIVILEGES), random_thing(chance)) for user in users for _ in range(60)
+    ]
+    questions = [
+        Question(user=u.username, permission=p.value, database=t[0], schema=t[1], table=t[2])
+        for u, p, t in asked
+    ]
+    action = CheckManyAction(questions=questions)
+    answers = (await tenantry.grants.check_many.wait_for_complete(action)).allowed
+    expected = [naive.may(user.id, p.value, thing, now) for user, p, thing in asked]
+    assert answers == expected
+    assert any(expected)
+    for user in users[:3]:
+        found = await permissions_of(tenantry, user.username)
+        for _ in range(40):
+            privilege, thing = chance.choice(PRIVILEGES), random_thing(chance)
+            assert ((privilege.value, *thing) in found) is naive.may(
+                user.id, privilege.value, thing, now
+            ), (privilege, thing)
+    privilege, thing = chance.choice(PRIVILEGES), random_thing(chance)
+    on = dict(zip(("database", "schema", "table"), thing, strict=True))
+    assert await holders(tenantry, privilege.value, limit=2, **on) == [
+        user.username
+        for user in sorted(users, key=lambda user: user.id)
+        if naive.may(user.id, privilege.value, thing, now)
+    ]
+
+
+PRIVILEGES = (Privilege.SELECT, Privilege.INSERT, Privilege.ALL)
+
+
+def random_thing(chance: random.Random) -> Thing:
+    database = chance.choice(DATABASES)
+    schema = chance.choice([None, "public", "s"]) if database else None
+    table = chance.choice([None, "t", "u"]) if schema else None
+    return database, schema, table
+
+
+async def random_grants(
+    tenantry: App,
+    owner: asyncpg.Connection,
+    make_role: MakeRole,
+    chance: random.Random,
+    users: list[UserData],
+    clock: Any,
+) -> None:
+    """Roles, some of which inherit, and grants of all kinds."""
+    roles: list[UUID] = []
+    tenants: list[str | None] = [None, "acme", "umbrella"]
+    for n in range(6):
+        databases = chance.sample(DATABASES[1:], chance.randint(1, 2))
+        roles.append(
+            await make_role(
+                f"role-{n}",
+                *{p.value for p in chance.choices(PRIVILEGES, k=chance.randint(0, 2))},
+                databases=databases if chance.random() < 0.7 else None,
+                tenant=chance.choice(tenants),
+                members=chance.sample(users, 2),
+                parents=chance.sample(roles, min(len(roles), chance.randint(0, 2))),
+            )
+        )
+    ids: list[UUID | None] = [None]
+    ids += [row["id"] for row in await owner.fetch("select id from tenants")]
+    now = clock.now()
+    sql = """
+        insert into grants (id, user_id, role_id, privilege, database, schema_name, table_name,
+            within_id, granted_at, valid_from, valid_until)
+        values (gen_random_uuid(), $1, $2, $3, $4, $5, $6, $7, now(), $8, $9)
+        on conflict do nothing
+    """
+    day = timedelta(days=1)
+    for _ in range(40):
+        of_user = chance.random() < 0.6
+        holder = chance.choice(users).id if of_user else None
+        await owner.execute(
+            sql,
+            holder,
+            None if of_user else chance.choice(roles),
+            chance.choice(PRIVILEGES),
+            *random_thing(chance),
+            chance.choice(ids),
+            chance.choice([None, None, now - day, now + day]),
+            chance.choice([None, None, None, now + 2 * day]),
+        )
