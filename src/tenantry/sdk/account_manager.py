@@ -4,6 +4,7 @@ from typing import Protocol
 
 from tenantry.sdk.access_keys import AccessKeyOperations
 from tenantry.sdk.audit import AuditOperations
+from tenantry.sdk.grants import GrantOperations
 from tenantry.sdk.groups import GroupOperations
 from tenantry.sdk.locks import LockOperations
 from tenantry.sdk.pages import blocking_pages
@@ -25,6 +26,7 @@ class AsyncAccountManager(
     PasswordOperations,
     GroupOperations,
     RoleOperations,
+    GrantOperations,
     AccessKeyOperations,
     TenantOperations,
 ):
@@ -137,6 +139,19 @@ class AccountManager:
     revoke_role = blocking(RoleOperations.revoke_role)
     get_role_members = blocking_pages(RoleOperations.get_role_members)
     get_user_roles = blocking_pages(RoleOperations.get_user_roles)
+    grant_database_access = blocking(GrantOperations.grant_database_access)
+    grant_schema_permissions = blocking(GrantOperations.grant_schema_permissions)
+    grant_table_permissions = blocking(GrantOperations.grant_table_permissions)
+    revoke_permissions = blocking(GrantOperations.revoke_permissions)
+    revoke_database_access = blocking(GrantOperations.revoke_database_access)
+    list_grants = blocking_pages(GrantOperations.list_grants)
+    list_holders = blocking_pages(GrantOperations.list_holders)
+    get_user_permissions = blocking(GrantOperations.get_user_permissions)
+    has_permission = blocking(GrantOperations.has_permission)
+    has_database_access = blocking(GrantOperations.has_database_access)
+    check_permissions = blocking(GrantOperations.check_permissions)
+    explain_permission = blocking(GrantOperations.explain_permission)
+    what_if_role = blocking_pages(GrantOperations.what_if_role)
 
     issue_access_key = blocking(AccessKeyOperations.issue_access_key)
     get_access_key = blocking(AccessKeyOperations.get_access_key)

@@ -1,0 +1,307 @@
+"""The account manager's operations on grants, and its questions about what they come to."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from tenantry.grants.actions import (
+    CheckAccessAction,
+    CheckAction,
+    CheckManyAction,
+    ExplainAction,
+    GetPermissionsAction,
+    GiveAction,
+    ListGrantsAction,
+    ListHoldersAction,
+    RevokeAccessAction,
+    RevokeAction,
+    WhatIfRoleAction,
+)
+from tenantry.grants.model import (
+    Explanation,
+    GivenGrants,
+    GrantData,
+    Holder,
+    Revocation,
+    RoleEffect,
+)
+from tenantry.grants.permissions import UserPermissions
+from tenantry.sdk.operations import Operations
+from tenantry.sdk.pages import PAGE_SIZE, AsyncPages
+
+Question = Mapping[str, str | None]
+"""``username``, ``permission`` and, as far as it goes, ``database``, ``schema``, ``table``."""
+
+
+class GrantOperations(Operations):
+    """What an account manager can do with privileges on databases.
+
+    ``username`` is the name or id of a user or of a role. Where both bear the name, say which by
+    ``principal_type="user"`` or ``"role"``. A role's name is looked up in ``tenant``, in one's
+    own unless it is given, and then among those of the platform.
+    """
+
+    async def grant_database_access(
+        self,
+        username: str,
+        database: str | None,
+        permissions: Iterable[str],
+        *,
+        valid_from: datetime | None = None,
+        valid_until: datetime | None = None,
+        reason: str | None = None,
+        principal_type: str | None = None,
+        tenant: str | None = None,
+    ) -> GivenGrants:
+        """Grant privileges on a database and everything in it; on all databases where it is None.
+
+        May be repeated: what is held in just this way already stays as it is.
+        """
+        return await self._give(
+            principal=username,
+            database=database,
+            permissions=list(permissions),
+            valid_from=valid_from,
+            valid_until=valid_until,
+            reason=reason,
+            principal_type=principal_type,
+            domain_name=tenant,
+        )
+
+    async def grant_schema_permissions(
+        self,
+        username: str,
+        database: str,
+        schema: str,
+        permissions: Iterable[str],
+        *,
+        valid_from: datetime | None = None,
+        valid_until: datetime | None = None,
+        reason: str | None = None,
+        principal_type: str | None = None,
+        tenant: str | None = None,
+    ) -> GivenGrants:
+        """Grant privileges on a schema and everything in it."""
+        return await self._give(
+            principal=username,
+            database=database,
+            schema=schema,
+            permissions=list(permissions),
+            valid_from=valid_from,
+            valid_until=valid_until,
+            reason=reason,
+            principal_type=principal_type,
+            domain_name=tenant,
+        )
+
+    async def grant_table_permissions(
+        self,
+        username: str,
+        database: str,
+        table: str,
+        permissions: Iterable[str],
+        *,
+        schema: str | None = None,
+        valid_from: datetime | None = None,
+        valid_until: datetime | None = None,
+        reason: str | None = None,
+        principal_type: str | None = None,
+        tenant: str | None = None,
+    ) -> GivenGrants:
+        """Grant privileges on a table, which is in the schema public unless one is named."""
+        return await self._give(
+            principal=username,
+            database=database,
+            schema=schema,
+            table=table,
+            permissions=list(permissions),
+            valid_from=valid_from,
+            valid_until=valid_until,
+            reason=reason,
+            principal_type=principal_type,
+            domain_name=tenant,
+        )
+
+    async def revoke_permissions(
+        self,
+        username: str,
+        database: str | None = None,
+        table: str | None = None,
+        permissions: Iterable[str] = (),
+        schema: str | None = None,
+        *,
+        principal_type: str | None = None,
+        tenant: str | None = None,
+    ) -> Revocation:
+        """Take privileges away that are granted on just this object, and on nothing inside it.
+
+        ``still_held`` of the answer tells what of them is held in another way.
+        """
+        action = self._action(
+            RevokeAction,
+            principal=username,
+            database=database,
+            schema=schema,
+            table=table,
+            permissions=list(permissions),
+            principal_type=principal_type,
+            domain_name=tenant,
+        )
+        return (await self._run(action)).data
+
+    async def revoke_database_access(
+        self,
+        username: str,
+        database: str,
+        *,
+        principal_type: str | None = None,
+        tenant: str | None = None,
+    ) -> Revocation:
+        """Take every direct grant away on a database and everything in it; roles stay.
+
+        ``still_held`` of the answer tells what still gives access.
+        """
+        action = self._action(
+            RevokeAccessAction,
+            principal=username,
+            database=database,
+            principal_type=principal_type,
+            domain_name=tenant,
+        )
+        return (await self._run(action)).data
+
+    async def list_grants(
+        self,
+        username: str | None = None,
+        database: str | None = None,
+        schema: str | None = None,
+        table: str | None = None,
+        *,
+        role: str | None = None,
+        principal_type: str | None = None,
+        tenant: str | None = None,
+    ) -> AsyncPages[GrantData]:
+        """Direct grants in the order in which they were given: whose, and on what or inside it.
+
+        ``role`` finds those of the users who hold that role.
+        """
+        return await self._walk(
+            lambda cursor: self._action(
+                ListGrantsAction,
+                principal=username,
+                database=database,
+                schema=schema,
+                table=table,
+                role=role,
+                principal_type=principal_type,
+                domain_name=tenant,
+                limit=PAGE_SIZE,
+                cursor=cursor,
+            )
+        )
+
+    async def list_holders(
+        self,
+        permission: str,
+        database: str | None = None,
+        schema: str | None = None,
+        table: str | None = None,
+    ) -> AsyncPages[Holder]:
+        """The users who may do this on an object now, in whatever way, oldest first."""
+        return await self._walk(
+            lambda cursor: ListHoldersAction(
+                permission=permission,
+                database=database,
+                schema=schema,
+                table=table,
+                limit=PAGE_SIZE,
+                cursor=cursor,
+            )
+        )
+
+    async def get_user_permissions(self, username: str) -> UserPermissions:
+        """What a user may do now, as a set.
+
+        ``("SELECT", "db", "schema", "table") in it`` is an exact question. ``"SELECT" in it``
+        means on at least one object, so it authorises nothing; has_permission() does.
+        """
+        return (await self._run(self._action(GetPermissionsAction, user=username))).data
+
+    async def has_permission(
+        self,
+        username: str,
+        database: str | None = None,
+        table: str | None = None,
+        permission: str = "",
+        schema: str | None = None,
+    ) -> bool:
+        """Whether a user may do this on the whole of an object now.
+
+        Without a table it is about the whole schema or database, without a database about
+        everything. False for somebody who is not there, or not active.
+        """
+        action = self._action(
+            CheckAction,
+            user=username,
+            permission=permission,
+            database=database,
+            schema=schema,
+            table=table,
+        )
+        return (await self._run(action)).allowed
+
+    async def has_database_access(self, username: str, database: str) -> bool:
+        """Whether a user may do anything on a database or inside it now."""
+        action = self._action(CheckAccessAction, user=username, database=database)
+        return (await self._run(action)).allowed
+
+    async def check_permissions(self, questions: Iterable[Question]) -> list[bool]:
+        """The answers of has_permission() to up to 1,000 questions, in their order.
+
+        A question has the keys ``username``, ``permission`` and, as far as it goes,
+        ``database``, ``schema`` and ``table``.
+        """
+        asked = [{_KEYS.get(name, name): v for name, v in one.items()} for one in questions]
+        return (await self._run(self._action(CheckManyAction, questions=asked))).allowed
+
+    async def explain_permission(
+        self,
+        username: str,
+        database: str | None = None,
+        table: str | None = None,
+        permission: str = "",
+        schema: str | None = None,
+    ) -> Explanation:
+        """Why has_permission() answers as it does: the ways that lead to it, or what is lacking."""
+        action = self._action(
+            ExplainAction,
+            user=username,
+            permission=permission,
+            database=database,
+            schema=schema,
+            table=table,
+        )
+        return (await self._run(action)).data
+
+    async def what_if_role(
+        self, role: str, /, *, tenant: str | None = None, **fields: object
+    ) -> AsyncPages[RoleEffect]:
+        """Who would gain and lose what if a role had other ``permissions`` or ``databases``.
+
+        Nothing is changed. ``databases=None`` means every database; what is not named stays.
+        """
+        return await self._walk(
+            lambda cursor: self._action(
+                WhatIfRoleAction,
+                role=role,
+                domain_name=tenant,
+                limit=PAGE_SIZE,
+                cursor=cursor,
+                **fields,
+            )
+        )
+
+    async def _give(self, **values: object) -> GivenGrants:
+        return (await self._run(self._action(GiveAction, **values))).data
+
+
+_KEYS = {"username": "user"}
