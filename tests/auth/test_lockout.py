@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -130,6 +131,22 @@ async def test_guesses_under_any_name_of_the_user_share_one_count(
     await asyncio.gather(*(login(names[i % len(names)], WRONG) for i in range(MANY)))
     assert len(hasher.evaluated) == LIMIT
     assert not (await login("john@example.com", PASSWORD)).success
+
+
+async def test_counted_by_what_was_typed_each_name_of_the_user_has_guesses_of_its_own(
+    tenantry: App, john: UserData, login: Login, hasher: CountingHasher
+) -> None:
+    """The naive way beside ours: the count is of the name, and one account has many names."""
+    lockout = tenantry.auth_service._lockout
+    ours = lockout.claim
+
+    def by_name(user_id: UUID | None, login_name: str, address: str | None, **own: Any) -> Claim:
+        return ours(None, login_name, address, **own)
+
+    lockout.claim = by_name  # type: ignore[method-assign]  # that is the point
+    for name in ("john", "john@example.com"):
+        await asyncio.gather(*(login(name, WRONG) for _ in range(MANY)))
+    assert len(hasher.evaluated) == 2 * LIMIT
 
 
 async def test_guesses_at_a_login_and_at_a_change_of_password_share_one_count(

@@ -21,6 +21,7 @@ from tests.faults.serving import SERVE
 pytestmark = pytest.mark.anyio
 
 NAIVE = (sys.executable, str(Path(__file__).with_name("naive_single_use.py")))
+REMEMBERING = (sys.executable, str(Path(__file__).with_name("naive_memory.py")))
 MANY = 20
 OTHER_PASSWORD = "quite another passphrase"
 
@@ -123,6 +124,22 @@ async def test_a_session_ends_on_the_other_server_with_the_next_request(
             await happen(two, token)
             assert not await two.is_let_in(1, token), name
             password = {"password": OTHER_PASSWORD, "own password": PASSWORD}.get(name, password)
+
+
+async def test_a_server_that_remembers_whose_a_token_is_lets_in_who_is_locked_or_deleted(
+    make_serving: MakeServing,
+) -> None:
+    async with both(make_serving, REMEMBERING) as two:
+        for name in ("lock", "unlock", "password", "delete"):
+            if name == "unlock":
+                await happens()[name](two, "")
+                continue
+            token = await two.log_in(1)
+            assert await two.is_let_in(1, token)
+            await happens()[name](two, token)
+            assert await two.is_let_in(1, token), name
+            if name == "password":
+                await two.done(0, "PATCH", "users/john", two.admin, password=PASSWORD)
 
 
 async def test_a_token_is_refreshed_once_by_both_servers_together(

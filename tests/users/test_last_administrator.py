@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import asyncpg
 import pytest
@@ -12,6 +13,7 @@ from tenantry.kernel.modifier import OptionalState
 from tenantry.testing.users import make_user
 from tenantry.users.actions import DeleteUserAction, ModifyUserAction
 from tenantry.users.model import UserData, UserModifier, UserRole, UserStatus
+from tenantry.users.repository import UserRepository
 
 pytestmark = pytest.mark.anyio
 
@@ -110,6 +112,29 @@ async def test_two_that_go_at_once_leave_one(
         kinds = sorted(type(result).__name__ for result in results)
         assert kinds == ["LastAdministrator", "NoneType"], (number, results)
         assert len(await active(owner, role)) == 1
+
+
+async def test_two_that_only_look_whether_there_is_another_leave_none(
+    tenantry: App, owner: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The naive way beside ours: nobody waits before looking, and both see the other."""
+
+    async def look_at_once(self: UserRepository, *_: object) -> None:
+        await asyncio.sleep(0.1)
+
+    monkeypatch.setattr(UserRepository, "lock_administrators", look_at_once)
+    others = UserRepository.has_others
+
+    async def then_pause(self: UserRepository, *asked: Any, **more: Any) -> bool:
+        found = await others(self, *asked, **more)
+        await asyncio.sleep(0.2)
+        return found
+
+    monkeypatch.setattr(UserRepository, "has_others", then_pause)
+    for name in ("left", "right"):
+        await make_user(tenantry, name, role=UserRole.ADMIN, password=None)
+    await asyncio.gather(demote(tenantry, "left"), demote(tenantry, "right"))
+    assert await active(owner, UserRole.ADMIN) == []
 
 
 async def test_ten_that_go_at_once_leave_one(tenantry: App, owner: asyncpg.Connection) -> None:

@@ -22,9 +22,12 @@ from tenantry.errors import (
 )
 from tenantry.kernel.action import ANONYMOUS, Actor, Origin, Outcome, acting_as
 from tenantry.kernel.modifier import OptionalState, TriState
+from tenantry.kernel.transaction import Transaction
 from tenantry.testing.users import PASSWORD, make_user
+from tenantry.users.access import Scope
 from tenantry.users.actions import GetUserAction, ModifyUserAction
-from tenantry.users.model import UserData, UserModifier, UserRole, UserStatus
+from tenantry.users.model import UserData, UserKey, UserModifier, UserRole, UserStatus
+from tenantry.users.repository import UserRepository
 
 pytestmark = pytest.mark.anyio
 
@@ -403,6 +406,24 @@ async def test_of_twenty_with_the_same_version_one_is_stored(tenantry: App, john
     assert len(acknowledged) == 1
     assert sum(isinstance(result, VersionConflict) for result in results) == 19
     assert await get(tenantry, "john") == acknowledged[0]
+
+
+async def test_of_twenty_that_compare_the_version_of_an_unlocked_row_many_are_stored(
+    tenantry: App, john: UserData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The naive way beside ours: all have looked before the first one writes."""
+
+    async def look(self: UserRepository, tx: Transaction, key: UserKey, scope: Scope) -> UserData:
+        found = await self.get(tx, key, scope)
+        await asyncio.sleep(0.3)
+        return found
+
+    monkeypatch.setattr(UserRepository, "lock", look)
+    attempts = [
+        modify(tenantry, "john", version=john.version, full_name=f"Name {i}") for i in range(8)
+    ]
+    results = await asyncio.gather(*attempts, return_exceptions=True)
+    assert sum(isinstance(result, UserData) for result in results) > 1
 
 
 # Audit.
