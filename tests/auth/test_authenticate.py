@@ -24,6 +24,10 @@ pytestmark = pytest.mark.anyio
 
 Login = Callable[[str, str], Awaitable[AuthenticationResult]]
 WRONG = "not the passphrase"
+PLANNED_ONCE = """
+    select generic_plans from pg_prepared_statements
+    where statement like 'with%insert into sessions%'
+"""
 HERE = Origin(face="http", address="203.0.113.7", user_agent="test/1", request_id="r-1")
 
 
@@ -374,3 +378,20 @@ async def test_more_logins_than_can_wait_are_turned_away_and_the_others_get_thei
     assert verdicts
     assert all(result.success for result in verdicts)
     assert all(isinstance(r, Overloaded) for r in results if r not in verdicts)
+
+
+async def test_the_statement_that_ends_a_login_is_not_planned_each_time(
+    tenantry: App, john: UserData, login: Login, owner: asyncpg.Connection
+) -> None:
+    # In a small table any plan is as good as another, and a lasting one is taken at once.
+    await owner.execute(
+        "insert into attempts (subject, failures, pending, changed_at)"
+        " select 'name:' || n, 0, 0, now() from generate_series(1, 20000) as n"
+    )
+    await owner.execute("analyze attempts")
+    for _ in range(12):
+        assert (await login("john", PASSWORD)).success
+    used: list[int] = []
+    for connection in tenantry.database._pool._opened:
+        used += [row[0] for row in await connection.fetch(PLANNED_ONCE)]
+    assert sum(used) > 0

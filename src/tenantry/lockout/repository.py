@@ -59,10 +59,12 @@ RESERVE = Statement(
         + (select count(*) from source)
     """,
 )
+# Three names and no array: of an array's length the planner knows nothing before it has one, and so
+# would plan the statement that ends a login anew each time, which costs more than running it.
 _HELD = """
     from (
-        select subject from attempts where subject = any($1::text[])
-        order by array_position($1::text[], subject) for update
+        select subject from attempts where subject in ($1::text, $2::text, $3::text)
+        order by case subject when $1 then 1 when $2 then 2 else 3 end for update
     ) held
     where a.subject = held.subject
 """
@@ -79,7 +81,7 @@ FAILED = Statement(
     "Turn an attempt under way into a failure.",
     f"""
     update attempts a set failures = a.failures + 1, pending = greatest(a.pending - 1, 0),
-        changed_at = $2
+        changed_at = $4
     {_HELD}
     """,
 )
@@ -117,9 +119,9 @@ SUCCEEDED = Statement(
     "attempts.succeeded",
     "Give an attempt back, and forget the account's failures but not those of the network.",
     f"""
-    update attempts a set pending = greatest(a.pending - 1, 0), changed_at = $2,
-        failures = case when a.subject = $4::text then a.failures else 0 end,
-        known_until = case when a.subject = ($1::text[])[1] then $3::timestamptz end
+    update attempts a set pending = greatest(a.pending - 1, 0), changed_at = $4,
+        failures = case when a.subject = $3 then a.failures else 0 end,
+        known_until = case when a.subject = $1 then $5::timestamptz end
     {_HELD}
     """,
 )
@@ -188,16 +190,16 @@ class AttemptRepository:
 
     def fail(self, tx: Transaction, claim: Claim, now: datetime) -> None:
         """The attempt was a failure."""
-        tx.later(FAILED, claim.subjects, now)
+        tx.later(FAILED, *_three(claim.subjects), now)
 
     def succeed(self, tx: Transaction, claim: Claim, policy: LockoutPolicy, now: datetime) -> None:
         """The attempt was a success; the network, if there is one, is known from now on."""
         known_until = now + policy.known_for if claim.source else None
-        tx.later(SUCCEEDED, claim.subjects, now, known_until, claim.source)
+        tx.later(SUCCEEDED, *_three(claim.subjects), now, known_until)
 
     async def withdraw(self, tx: Transaction, subjects: Sequence[str]) -> None:
         """The attempt was not evaluated after all."""
-        await tx.execute(WITHDRAWN, list(subjects))
+        await tx.execute(WITHDRAWN, *_three(subjects))
 
     async def forget(self, tx: Transaction, user_id: UUID) -> None:
         """Forget the failures of a user."""
@@ -231,3 +233,8 @@ class AttemptRepository:
     async def sweep(self, tx: Transaction, unchanged_since: datetime, now: datetime) -> bool:
         """Remove some counts that say nothing any more; whether there may be more of them."""
         return await tx.execute(SWEEP, unchanged_since, now, BATCH) == BATCH
+
+
+def _three(subjects: Sequence[str]) -> list[str | None]:
+    """The subjects of a claim, or the first of them, in as many places as there can be."""
+    return [*subjects, None, None][:3]
