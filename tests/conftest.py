@@ -78,6 +78,7 @@ def settings(
         admin_password=ADMIN_PASSWORD,
         hash_memory_kib=8,
         hash_time_cost=1,
+        hash_wait=60.0,
         login_delay=0,
     )
 

@@ -11,6 +11,7 @@ from tenantry.adapters.agents import LocalAgents
 from tenantry.adapters.anchor import AnchorFile
 from tenantry.adapters.argon2 import ThreadedHasher
 from tenantry.adapters.cipher import Cipher, ensure_keys, read_keys
+from tenantry.adapters.hash_threads import HashThreads
 from tenantry.adapters.mail_folder import FolderMailer
 from tenantry.adapters.postgres.database import (
     APPLICATION,
@@ -155,8 +156,9 @@ def _hasher(stack: AsyncExitStack, settings: Settings) -> ThreadedHasher:
         memory_kib=settings.hash_memory_kib,
         time_cost=settings.hash_time_cost,
         parallelism=settings.hash_parallelism,
-        threads=settings.hash_threads,
-        queue=settings.hash_queue,
+        threads=HashThreads(
+            threads=settings.hash_threads, queue=settings.hash_queue, wait=settings.hash_wait
+        ),
     )
     stack.callback(hasher.close)
     return hasher

@@ -219,6 +219,12 @@ class Settings:
     hash_queue: int = setting(
         64, whole(0, 100_000), "Password hashes that may wait; more are answered with 503."
     )
+    hash_wait: float = setting(
+        2.0,
+        seconds(0.01, 60),
+        "Seconds that a password hash may wait for its turn; one that would wait longer is "
+        "answered with 503 at once.",
+    )
     session_idle_minutes: int = setting(
         60, whole(1, 43_200), "Minutes without use after which a session ends."
     )

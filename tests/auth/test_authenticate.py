@@ -1,6 +1,5 @@
 """Logging in with a password."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
@@ -12,7 +11,7 @@ from tenantry.adapters.argon2 import ThreadedHasher
 from tenantry.app import App
 from tenantry.audit.actions import SearchAuditAction
 from tenantry.auth.actions import AuthenticateAction, AuthenticationResult
-from tenantry.errors import InvalidCredentials, InvalidInput, Overloaded
+from tenantry.errors import InvalidCredentials, InvalidInput
 from tenantry.kernel.action import ANONYMOUS, Origin, Outcome, acting_as
 from tenantry.kernel.modifier import OptionalState
 from tenantry.lockout.actions import LockAccountAction
@@ -243,13 +242,13 @@ def _count_hashes(app: App) -> list[str]:
     hasher = app.auth_service._hasher
     assert isinstance(hasher, ThreadedHasher)
     computed: list[str] = []
-    compute = hasher._run
+    compute = hasher._threads.run
 
     async def counting(work: Callable[[], Any]) -> Any:
         computed.append("hash")
         return await compute(work)
 
-    hasher._run = counting  # type: ignore[method-assign]  # the real one runs inside
+    hasher._threads.run = counting  # type: ignore[method-assign]  # the real one runs inside
     return computed
 
 
@@ -347,37 +346,6 @@ async def test_an_entry_on_nobody_keeps_the_name_that_was_tried_in_the_platforms
     (entry,) = page.items
     assert (entry.target, entry.target_id) == ("no\\0body\\ud800", None)
     assert entry.tenant_id == UUID(int=0)
-
-
-async def test_no_verdict_is_an_error_and_costs_no_attempt(
-    tenantry: App, john: UserData, login: Login, owner: asyncpg.Connection
-) -> None:
-    hasher = tenantry.auth_service._hasher
-    assert isinstance(hasher, ThreadedHasher)
-    limit, hasher._limit = hasher._limit, 0
-    for _ in range(tenantry.settings.max_failed_attempts + 1):
-        with pytest.raises(Overloaded):
-            await login("john", WRONG)
-    counted = await owner.fetch("select failures, pending from attempts")
-    assert {tuple(row) for row in counted} == {(0, 0)}
-    hasher._limit = limit
-    assert (await login("john", PASSWORD)).success
-
-
-async def test_more_logins_than_can_wait_are_turned_away_and_the_others_get_their_verdict(
-    tenantry: App, john: UserData, login: Login
-) -> None:
-    hasher = tenantry.auth_service._hasher
-    assert isinstance(hasher, ThreadedHasher)
-    hasher._limit = 1
-    names = [(await make_user(tenantry)).username for _ in range(8)]
-    results = await asyncio.gather(
-        *(login(name, PASSWORD) for name in names), return_exceptions=True
-    )
-    verdicts = [r for r in results if isinstance(r, AuthenticationResult)]
-    assert verdicts
-    assert all(result.success for result in verdicts)
-    assert all(isinstance(r, Overloaded) for r in results if r not in verdicts)
 
 
 async def test_the_statement_that_ends_a_login_is_not_planned_each_time(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -35,6 +36,9 @@ class CountingHasher:
     def __init__(self, inner: PasswordHasher) -> None:
         self._inner = inner
         self.evaluated: list[str] = []
+
+    def place(self, *, beside: int = 0) -> AbstractContextManager[None]:
+        return self._inner.place(beside=beside)
 
     async def hash(self, password: str) -> str:
         return await self._inner.hash(password)

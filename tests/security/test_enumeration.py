@@ -90,7 +90,7 @@ def counted(app: App) -> Iterator[list[str]]:
     work: list[str] = []
     hasher: Any = app.auth_service._hasher
     assert isinstance(hasher, ThreadedHasher)
-    compute = hasher._run
+    compute = hasher._threads.run
     originals = {n: getattr(PostgresTransaction, n) for n in ("execute", "fetch", "fetchrow")}
     originals |= {n: getattr(PostgresTransaction, n) for n in ("fetchval", "later")}
 
@@ -106,7 +106,7 @@ def counted(app: App) -> Iterator[list[str]]:
         return await compute(job)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hasher, "_run", hashing)
+        patch.setattr(hasher._threads, "run", hashing)
         for name in originals:
             patch.setattr(PostgresTransaction, name, watched(name))
         yield work

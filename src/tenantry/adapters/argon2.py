@@ -4,26 +4,21 @@ The cost follows OWASP's Password Storage Cheat Sheet (m=19456, t=2, p=1 at leas
 releases the interpreter lock, so a few threads keep the event loop free.
 """
 
-import asyncio
 import base64
 import hashlib
 import hmac
 import os
 import re
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import partial
-from typing import TypeVar
 
 import bcrypt
 from argon2 import PasswordHasher as Argon2
 from argon2 import Type, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from tenantry.errors import Overloaded
+from tenantry.adapters.hash_threads import HashThreads
 from tenantry.passwords.policy import normalised
-
-T = TypeVar("T")
 
 _MAX_ARGON2_MEMORY_KIB = 1 << 18
 _MAX_ARGON2_TIME = 16
@@ -50,32 +45,34 @@ _PHC_SCRYPT = re.compile(
 
 
 class ThreadedHasher:
-    """Hashes in a bounded pool: ``threads`` at once, ``queue`` waiting, beyond that Overloaded."""
+    """Hashes in threads of its own."""
 
     def __init__(
-        self, *, memory_kib: int, time_cost: int, parallelism: int, threads: int | None, queue: int
+        self, *, memory_kib: int, time_cost: int, parallelism: int, threads: HashThreads
     ) -> None:
         self._argon2 = Argon2(
             time_cost=time_cost, memory_cost=memory_kib, parallelism=parallelism, type=Type.ID
         )
-        workers = threads or os.cpu_count() or 1
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="hash")
-        self._limit = workers + queue
-        self._busy = 0
+        self._threads = threads
         self._decoy = self._argon2.hash(os.urandom(16).hex())
 
+    def place(self, *, beside: int = 0) -> AbstractContextManager[None]:
+        return self._threads.place(beside=beside)
+
     async def hash(self, password: str) -> str:
-        return await self._run(partial(self._argon2.hash, _normalised(password)))
+        return await self._threads.run(partial(self._argon2.hash, _normalised(password)))
 
     async def verify(self, stored: str | None, password: str) -> bool:
-        fits = await self._run(partial(_verify, self._argon2, stored or self._decoy, password))
-        return fits and stored is not None
+        verifying = partial(_verify, self._argon2, stored or self._decoy, password)
+        return await self._threads.run(verifying) and stored is not None
 
     @property
     def present(self) -> str:
         return self._decoy.rsplit("$", 2)[0] + "$"
 
     def outdated(self, stored: str) -> bool:
+        if stored.startswith(self.present) and _lengths(stored) == _lengths(self._decoy):
+            return False  # as nearly all are, and this is faster than to take them apart
         return not stored.startswith("$argon2id$") or self._argon2.check_needs_rehash(stored)
 
     def recognises(self, stored: str) -> bool:
@@ -83,16 +80,12 @@ class ThreadedHasher:
 
     def close(self) -> None:
         """Let running hashes end and start no others."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        if self._busy >= self._limit:
-            raise Overloaded
-        self._busy += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
-        finally:
-            self._busy -= 1
+
+def _lengths(stored: str) -> tuple[int, int]:
+    """Where the hash begins and where it ends."""
+    return stored.rfind("$"), len(stored)
 
 
 def recognises(stored: str) -> bool:

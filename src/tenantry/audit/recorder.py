@@ -8,7 +8,7 @@ from uuid import UUID
 from tenantry.audit import vault
 from tenantry.audit.keys import PersonKey, PersonKeys
 from tenantry.audit.repository import AuditRepository
-from tenantry.errors import ConnectionError, NoVerdict
+from tenantry.errors import ConnectionError, NoVerdict, Overloaded
 from tenantry.kernel.action import Action, ActorKind, Note, Outcome, Run
 from tenantry.kernel.clock import Clock, uuid7
 from tenantry.kernel.monitor import RunResult
@@ -75,8 +75,8 @@ class AuditMonitor:
     async def done(self, action: Action[Any], run: Run, result: RunResult) -> None:
         if run.recorded or result.status is Outcome.SUCCEEDED:
             return
-        if result.error_code in (ConnectionError.code, NoVerdict.code):
-            return  # the log has it; who was refused must not wait for the same database again
+        if result.error_code in (ConnectionError.code, NoVerdict.code, Overloaded.code):
+            return  # the log has it; who was turned away must not be a burden on the database
         async with self._database.autocommit() as tx:
             person_id, tenant_id = await self._named(tx, run)
             note = Note(

@@ -80,10 +80,12 @@ class AuthService:
     async def authenticate(self, action: AuthenticateAction) -> AuthenticationResult:
         """Log in. A refusal says nothing about its reason; the audit entry does.
 
-        NoVerdict where the database is out of reach; Overloaded where too many wait.
+        NoVerdict where the database is out of reach; Overloaded where too many wait, at once
+        and before anything is asked of the database.
         """
         try:
-            return await self._authenticate(action)
+            with self._hasher.place(beside=self._lockout.delayed):
+                return await self._authenticate(action)
         except TransactionConflict:
             raise
         except ConnectionError as error:

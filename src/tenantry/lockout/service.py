@@ -75,14 +75,19 @@ class LockoutService:
                 return Admission.REFUSED
             await self._wait(claim.pair, pause.total_seconds())
 
+    @property
+    def delayed(self) -> int:
+        """How many attempts wait for their turn at present."""
+        return self._waiting.total()
+
     def _has_room(self, pair: str) -> bool:
-        return self._waiting[pair] < MOST_WAITING and self._waiting.total() < MOST_WAITING_IN_ALL
+        return self._waiting[pair] < MOST_WAITING and self.delayed < MOST_WAITING_IN_ALL
 
     async def _wait(self, pair: str, seconds: float) -> None:
         """Sleep, the longer the more there are who will ask again after it."""
         self._waiting[pair] += 1
         try:
-            spread = 0.04 + 0.002 * self._waiting.total()
+            spread = 0.04 + 0.002 * self.delayed
             await asyncio.sleep(seconds + random.uniform(0, spread))  # noqa: S311 - no secret
         finally:
             self._waiting[pair] -= 1

@@ -1,13 +1,21 @@
 """What the slices need of password hashing."""
 
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 
 class PasswordHasher(Protocol):
     """Slow, salted hashing away from the event loop.
 
-    Raises Overloaded when too many hashes wait already.
+    Raises Overloaded when too many hashes wait already, or where one has waited for too long.
     """
+
+    def place(self, *, beside: int = 0) -> AbstractContextManager[None]:
+        """A place in the queue, for as long as one is inside; Overloaded where there is none.
+
+        Who takes one first is turned away before any work was done. So many ``beside`` who have a
+        place wait for something else, and take none from others.
+        """
 
     async def hash(self, password: str) -> str:
         """A fresh hash with the present cost."""

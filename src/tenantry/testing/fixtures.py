@@ -66,6 +66,7 @@ def tenantry_settings(
         admin_password=ADMIN_PASSWORD,
         hash_memory_kib=8,
         hash_time_cost=1,
+        hash_wait=60.0,
     )
     asyncio.run(drop_database(tenantry_postgres, name))
 
