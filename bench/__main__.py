@@ -12,6 +12,7 @@ from rich.console import Console
 
 from bench import (
     audit_cost,
+    auth_overload,
     csv_import,
     delete_folder,
     help_page,
@@ -53,6 +54,7 @@ IN_WORLD: Mapping[str, tuple[str, InWorld]] = MappingProxyType(
         "substring_search": (substring_search.TITLE, substring_search.measure),
         "login_overhead": (login_overhead.TITLE, login_overhead.measure),
         "login_timing": (login_timing.TITLE, login_timing.measure),
+        "auth_overload": (auth_overload.TITLE, auth_overload.measure),
         "session_check": (session_check.TITLE, session_check.measure),
         "http_get": (http_get.TITLE, http_get.measure),
         "audit_cost": (audit_cost.TITLE, audit_cost.measure),

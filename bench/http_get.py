@@ -18,19 +18,31 @@ class Line:
     """One connection that stays open, with as little around it as can be."""
 
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, token: str
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, token: str | None
     ) -> None:
         self._reader, self._writer = reader, writer
-        self._rest = f" HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\r\n"
+        bearer = f"Authorization: Bearer {token}\r\n" if token else ""
+        self._rest = f" HTTP/1.1\r\nHost: 127.0.0.1\r\n{bearer}"
+
+    @classmethod
+    async def to(cls, port: int, token: str | None = None) -> "Line":
+        """A line to the server on this machine, as the bearer of the token."""
+        return cls(*await asyncio.open_connection("127.0.0.1", port), token)
+
+    async def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes, bytes]:
+        """Status, head in small letters, and body of the answer."""
+        form = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
+        self._writer.write(f"{method} {path}{self._rest}{form}\r\n".encode() + body)
+        head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
+        length = head.partition(b"content-length:")[2].partition(b"\r\n")[0]
+        return int(head[9:12]), head, await self._reader.readexactly(int(length))
 
     async def get(self, path: str) -> bytes:
         """The body; RuntimeError for any answer but 200."""
-        self._writer.write(f"GET {path}{self._rest}".encode())
-        head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
-        if not head.startswith(b"http/1.1 200"):
+        status, head, body = await self.ask("GET", path)
+        if status != 200:
             raise RuntimeError(head.decode())
-        length = head.partition(b"content-length:")[2].partition(b"\r\n")[0]
-        return await self._reader.readexactly(int(length))
+        return body
 
     def close(self) -> None:
         """Hang up."""
@@ -44,11 +56,8 @@ async def measure(world: World, effort: Effort) -> list[Result]:
     find = await world.bare.prepare(FIND)
     login = AuthenticateAction("root", PASSWORD, raise_on_failure=True)
     token = (await world.app.auth.authenticate.wait_for_complete(login)).session_token
-    async with serving(world.folder) as port:
-        lines = [
-            Line(*await asyncio.open_connection("127.0.0.1", port), str(token))
-            for _ in range(AT_ONCE)
-        ]
+    async with serving(world.folder) as server:
+        lines = [await Line.to(server.port, token) for _ in range(AT_ONCE)]
 
         async def bare() -> object:
             return await find.fetchrow(dice.choice(names))

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
@@ -18,9 +19,17 @@ COMMAND = (sys.executable, "-m", "tenantry.cli", "serve")
 GIVE_UP_SECONDS = 60.0
 
 
+@dataclass(frozen=True)
+class Serving:
+    """Where a server listens, and the process that it is."""
+
+    port: int
+    process: int
+
+
 @asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[int]:
-    """Start the server; its port as soon as it says that it is ready; stop it in the end."""
+async def serving(folder: Path) -> AsyncIterator[Serving]:
+    """Start the server; go on as soon as it says that it is ready; stop it in the end."""
     environ = {k: v for k, v in os.environ.items() if not k.startswith("TENANTRY_")}
     environ |= {"TENANTRY_DATA_DIR": str(folder), "TENANTRY_PORT": "0"}
     (folder / "connection.json").unlink(missing_ok=True)
@@ -28,7 +37,8 @@ async def serving(folder: Path) -> AsyncIterator[int]:
         COMMAND, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        yield await _port(server, folder, time.monotonic() + GIVE_UP_SECONDS)
+        port = await _port(server, folder, time.monotonic() + GIVE_UP_SECONDS)
+        yield Serving(port, server.pid)
     finally:
         server.send_signal(signal.SIGINT)
         await asyncio.to_thread(server.wait, GIVE_UP_SECONDS)
