@@ -6,10 +6,10 @@ BOOTSTRAP := $(PYTHON) scripts/bootstrap.py
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format bench lock clean
+.PHONY: help setup run test lint format bench bench-peers lock clean
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Make the environment in .venv (nothing happens when it is there)
 	@$(BOOTSTRAP) setup
@@ -28,6 +28,9 @@ format: ## Format the code and mend what the linter can mend
 
 bench: ## Run the benchmarks that the README quotes
 	@$(BOOTSTRAP) bench -- $(ARGS)
+
+bench-peers: ## Compare decisions with other engines, in an environment of their own
+	@$(BOOTSTRAP) bench-peers -- $(ARGS)
 
 lock: ## Regenerate requirements/*.txt (ARGS=--upgrade for newer versions)
 	@$(BOOTSTRAP) lock -- $(ARGS)

@@ -92,6 +92,16 @@ def bench(arguments: Sequence[str]) -> int:
     return call(("python", "-m", "bench", *arguments))
 
 
+def bench_peers(arguments: Sequence[str]) -> int:
+    """Compare decisions with other engines, in an environment of their own."""
+    environment.ensure()
+    python = environment.ensure_peers()
+    line = [str(python), "-m", "bench.peers", *arguments]
+    path = os.pathsep.join(str(environment.ROOT / part) for part in ("src", "."))
+    variables = dict(environment.inside(), PYTHONPATH=path)
+    return subprocess.run(line, cwd=str(environment.ROOT), env=variables, check=False).returncode
+
+
 def lock(arguments: Sequence[str]) -> int:
     """Regenerate requirements/*.txt; `--upgrade` takes newer versions."""
     if not environment.program("uv").exists():
@@ -107,6 +117,7 @@ def lock(arguments: Sequence[str]) -> int:
         ("uv.txt", ["--no-annotate", str(wish)]),
         ("runtime.txt", ["pyproject.toml"]),
         ("dev.txt", ["pyproject.toml", "--group", "dev"]),
+        ("peers.txt", ["--group", "peers"]),
     )
     for name, source in targets:
         environment.say("locking requirements/" + name)
@@ -120,6 +131,7 @@ def clean(_: Sequence[str]) -> int:
     """Remove .venv, caches and build output; the data folder .tenantry/ stays."""
     places = [
         environment.VENV,
+        environment.PEERS,
         environment.ROOT / "build",
         environment.ROOT / "dist",
         environment.ROOT / ".coverage",
@@ -140,7 +152,7 @@ def show_help(_: Sequence[str] = ()) -> int:
     """List the commands."""
     environment.say("usage: python3 scripts/bootstrap.py COMMAND [arguments]\n")
     for name, command in COMMANDS.items():
-        environment.say("  {:<8} {}".format(name, (command.__doc__ or "").splitlines()[0]))
+        environment.say("  {:<11} {}".format(name, (command.__doc__ or "").splitlines()[0]))
     return 0
 
 
@@ -151,6 +163,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "lint": lint,
     "format": format_code,
     "bench": bench,
+    "bench-peers": bench_peers,
     "lock": lock,
     "clean": clean,
     "help": show_help,

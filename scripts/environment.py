@@ -19,6 +19,7 @@ from typing import NamedTuple, NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
+PEERS = ROOT / ".venv-peers"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 EXE = ".exe" if os.name == "nt" else ""
 STAMP = VENV / "setup.stamp"
@@ -319,3 +320,30 @@ def ensure() -> None:
             make_venv(python)
         install(version)
         say(f"the environment is ready ({time.monotonic() - began:.1f} s)")
+
+
+def ensure_peers() -> Path:
+    """The Python of an environment that has the engines of bench/peers and nothing of ours.
+
+    It is made with the uv of the first environment. A stamp with the digest of the lock file says
+    that it is whole; without one it is made anew.
+    """
+    python = PEERS / BIN.name / ("python" + EXE)
+    stamp = PEERS / "setup.stamp"
+    wanted = LOCKS / "peers.txt"
+    digest = hashlib.sha256(wanted.read_bytes()).hexdigest()
+    with alone():
+        if stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
+            return python
+        say("making .venv-peers")
+        installer = [str(program("uv")), "pip", "install"]
+        steps = (
+            [str(program("python")), "-m", "venv", "--clear", str(PEERS)],
+            [*installer, "--python", str(python), "--require-hashes", "-r", str(wanted)],
+        )
+        for step in steps:
+            said = attempt(step)
+            if said is not None:
+                explain("installing the engines to compare with", said)
+        stamp.write_text(digest, encoding="utf-8")
+    return python
