@@ -9,10 +9,11 @@ from pathlib import Path
 import click
 import pytest
 
-from tenantry.cli.derive import command_of
+from tenantry.cli.derive import command_of, shape_of
 from tenantry.cli.main import main
 from tenantry.cli.reference import reference
 from tenantry.cli.tree import HAND_WRITTEN, root
+from tenantry.resources.model import KeypairPolicy
 from tenantry.routes import ROUTES, wire
 
 from .conftest import Command
@@ -200,3 +201,20 @@ def _rest(terminal: int) -> bytes:
             os.close(terminal)
             return shown
         shown += piece
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        (
+            "local=create-vfolder;mount-in-session",
+            ("local", ["create-vfolder", "mount-in-session"]),
+        ),
+        ("local=create-vfolder", ("local", ["create-vfolder"])),
+        ("local=", ("local", [])),
+    ],
+)
+def test_a_map_of_lists_is_given_with_semicolons(said: str, meant: tuple[str, list[str]]) -> None:
+    kind = shape_of(KeypairPolicy.__annotations__["allowed_vfolder_hosts"]).kind
+    assert kind is not None
+    assert kind.convert(said, None, None) == meant

@@ -70,6 +70,20 @@ class Pair(click.ParamType[tuple[str, str], Any]):  # Any: as above
         return key, text
 
 
+class PairOfList(click.ParamType[tuple[str, list[str]], Any]):  # Any: as above
+    """KEY=VALUE;VALUE; nothing behind the sign is the empty list."""
+
+    name = "key=value;value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, list[str]]:
+        if isinstance(value, tuple):
+            return value
+        key, text = Pair().convert(value, param, ctx)
+        return key, text.split(";") if text else []
+
+
 def command_of(binding: Binding) -> click.Command:
     """The command that runs a binding's action and prints its result."""
 
@@ -111,7 +125,8 @@ def shape_of(annotation: Any) -> Shape:  # Any: a type expression
     if origin is list:
         return shape_of(get_args(annotation)[0])._replace(many=True)
     if origin is dict:
-        return Shape(Pair(), many=True)
+        lists = shape_of(get_args(annotation)[1]).many
+        return Shape(PairOfList() if lists else Pair(), many=True)
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return Shape(click.Choice([member.value for member in annotation]))
     plain: dict[Any, click.ParamType[Any, Any] | None] = {
