@@ -146,6 +146,7 @@ class App:
             self.audit_parts.upkeep.run_forever(),
             self.job_service.run_forever(),
             services.logins.lockout.run_forever(),
+            services.logins.session_upkeep.run_forever(),
             self.mail_worker().run_forever(),
         ]
 

@@ -78,6 +78,7 @@ class Assembly:
             second_factor=self.second_factor,
             hasher=self._on.hasher,
             password_rules=self.passwords.rules,
+            memory=self.logins.session_memory,
             clock=self._on.clock,
         )
 

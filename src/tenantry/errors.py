@@ -23,6 +23,7 @@
     │   └── NoVerdict                 also a ConnectionError
     ├── PermissionError               the actor lacks the right; also Python's builtin
     │   └── StepUpRequired            who one is must be proved again first
+    ├── NotWarm                       memory cannot answer now; the database can
     ├── ConnectionError               server or database out of reach; also Python's builtin
     │   └── TransactionConflict · MailNotSent
     └── ConfigurationError            the installation is set up wrongly
@@ -290,6 +291,12 @@ class Overloaded(AuthenticationError):
     """Too many logins wait already; try again shortly."""
 
     code = "overloaded"
+
+
+class NotWarm(TenantryError):
+    """This cannot be decided from memory now: warm the user first, or ask and wait."""
+
+    code = "not_warm"
 
 
 class PermissionError(TenantryError, builtins.PermissionError):

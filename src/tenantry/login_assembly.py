@@ -12,11 +12,16 @@ from tenantry.lockout.repository import AttemptRepository
 from tenantry.lockout.service import LockoutService
 from tenantry.lockout.throttle import LockoutPolicy
 from tenantry.sessions.administration import SessionAdministration
+from tenantry.sessions.memory import SessionMemory
 from tenantry.sessions.model import SessionPolicy
 from tenantry.sessions.repository import SessionRepository
 from tenantry.sessions.service import SessionService
+from tenantry.sessions.upkeep import SessionUpkeep
 from tenantry.settings import Settings
 from tenantry.users.repository import UserRepository
+
+MOST_SESSIONS = 200_000
+"""So many are kept in memory, about 1 KB each; others are looked up when they ask."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,16 +53,34 @@ class LoginAssembly:
         )
 
     @cached_property
-    def sessions(self) -> SessionService:
-        """Opens and ends sessions."""
-        policy = SessionPolicy(
+    def session_policy(self) -> SessionPolicy:
+        """How long sessions last."""
+        return SessionPolicy(
             idle=timedelta(minutes=self.settings.session_idle_minutes),
             absolute=timedelta(hours=self.settings.session_max_hours),
             fresh=timedelta(minutes=self.settings.step_up_minutes),
             most=self.settings.max_sessions,
         )
+
+    @cached_property
+    def session_memory(self) -> SessionMemory:
+        """The sessions that were used lately."""
+        return SessionMemory(policy=self.session_policy, clock=self.clock, most=MOST_SESSIONS)
+
+    @cached_property
+    def session_upkeep(self) -> SessionUpkeep:
+        """Writes down that they are in use."""
+        return SessionUpkeep(
+            database=self.database,
+            session_repository=SessionRepository(),
+            memory=self.session_memory,
+        )
+
+    @cached_property
+    def sessions(self) -> SessionService:
+        """Opens and ends sessions."""
         return SessionService(
-            session_repository=SessionRepository(), policy=policy, clock=self.clock
+            session_repository=SessionRepository(), policy=self.session_policy, clock=self.clock
         )
 
     @cached_property

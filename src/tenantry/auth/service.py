@@ -18,6 +18,7 @@ from tenantry.auth.actions import (
 from tenantry.auth.ports import Principals, SecondFactor
 from tenantry.auth.proving import Changes, Proof, Prover, failure
 from tenantry.auth.stated import Whence, whence
+from tenantry.changes.overtaking import Reader
 from tenantry.errors import (
     ConnectionError,
     InvalidCredentials,
@@ -38,6 +39,7 @@ from tenantry.lockout.throttle import Claim
 from tenantry.passwords.ports import PasswordHasher
 from tenantry.passwords.rules import PasswordRules
 from tenantry.record import require_types
+from tenantry.sessions.memory import SessionMemory
 from tenantry.sessions.model import SessionActor
 from tenantry.sessions.service import SessionService
 from tenantry.users.addresses import require_address
@@ -65,9 +67,11 @@ class AuthService:
         second_factor: SecondFactor,
         hasher: PasswordHasher,
         password_rules: PasswordRules,
+        memory: SessionMemory,
         clock: Clock,
     ) -> None:
         self._database = database
+        self._memory = memory
         self._principals = principals
         self._lockout = lockout_service
         self._sessions = session_service
@@ -275,6 +279,10 @@ class AuthService:
 
     async def identify(self, token: str, origin: Origin) -> Actor:
         """The actor that a bearer token proves, asking from this origin; NotAuthenticated."""
+        with self._memory.looking() as reader:
+            return await self._identify(token, origin, reader)
+
+    async def _identify(self, token: str, origin: Origin, reader: Reader) -> Actor:
         async with self._database.autocommit() as tx:
             presented = await self._sessions.present(tx, token)
             if presented is None:
@@ -291,7 +299,10 @@ class AuthService:
         actor = SessionActor.of(principal.as_actor(), session, fresh=fresh)
         if session.awaits_second_factor:
             return replace(actor, only=SECOND_FACTOR_ONLY)
-        return replace(actor, only=REFRESH_ONLY) if presented.spent else actor
+        if presented.spent:
+            return replace(actor, only=REFRESH_ONLY)
+        self._memory.keep(reader, token, session, principal)
+        return actor
 
     async def end_own_session(self, action: EndOwnSessionAction) -> Done:
         """End the session that asks; without one there is nothing to end."""

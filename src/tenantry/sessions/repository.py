@@ -43,6 +43,16 @@ TOUCH = Statement(
     where tenant_id = $1 and created_at = $2 and id = $3
     """,
 )
+TOUCH_MANY = Statement(
+    "sessions.touch_many",
+    "Note that these sessions are in use.",
+    """
+    update sessions s set last_seen_at = greatest(s.last_seen_at, used.at)
+    from unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::timestamptz[])
+        as used (tenant_id, created_at, id, at)
+    where s.tenant_id = used.tenant_id and s.created_at = used.created_at and s.id = used.id
+    """,
+)
 END = Statement(
     "sessions.end",
     "End a session; once ended it stays so.",
@@ -148,6 +158,11 @@ class SessionRepository:
     async def touch(self, tx: Transaction, session: Session, now: datetime) -> None:
         """Note that it is in use."""
         await tx.execute(TOUCH, *_key(session.tenant_id, session.id), now)
+
+    async def touch_many(self, tx: Transaction, used: Sequence[tuple[Session, datetime]]) -> None:
+        """Note that these are in use, and since when."""
+        keys = [(*_key(session.tenant_id, session.id), at) for session, at in used]
+        await tx.execute(TOUCH_MANY, *(list(column) for column in zip(*keys, strict=True)))
 
     async def end(
         self,

@@ -23,9 +23,15 @@ def lock_holds(locked_at: datetime | None, expires_at: datetime | None, now: dat
 
 def is_too_old(changed_at: datetime | None, max_age_days: int | None, now: datetime) -> bool:
     """Whether a password must be changed because the tenant lets none be that old."""
+    limit = too_old_at(changed_at, max_age_days)
+    return limit is not None and now >= limit
+
+
+def too_old_at(changed_at: datetime | None, max_age_days: int | None) -> datetime | None:
+    """When that is so, if ever."""
     if changed_at is None or max_age_days is None:
-        return False
-    return now - changed_at >= timedelta(days=max_age_days)
+        return None
+    return changed_at + timedelta(days=max_age_days)
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,6 +48,8 @@ class Principal:
     max_failed_attempts: int | None = None
     lockout_minutes: int | None = None
     """What the tenant has set; None is the platform's."""
+    password_expires_at: datetime | None = None
+    """When the password will be older than the tenant allows."""
 
     def standing(self) -> str | None:
         """Why nobody gets in as this user from anywhere, or None."""

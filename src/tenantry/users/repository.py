@@ -35,7 +35,7 @@ from tenantry.users.model import (
 )
 from tenantry.users.names import email_key, fold, login_key, search_text
 from tenantry.users.ports import Companions, SampleStore
-from tenantry.users.principal import Principal, is_too_old, lock_holds
+from tenantry.users.principal import Principal, is_too_old, lock_holds, too_old_at
 from tenantry.users.statistics import MonthStatistics, MonthStatsResult
 
 _CONFLICTS = {"users_username_key": "username", "users_email_key": "email"}
@@ -287,6 +287,7 @@ class UserRepository:
             row["tenant_status"],
             row["max_failed_attempts"],
             row["lockout_minutes"],
+            too_old_at(row["password_changed_at"], row["max_age_days"]),
         )
 
 
