@@ -90,6 +90,8 @@ class App:
             AuditMonitor(foundation.recorder, AuditRepository(), self.database),
         ]
         self.assembly = services = Assembly(foundation)
+        self.session_memory = services.logins.session_memory
+        self.feed.add(self.session_memory)
         self.report_post = _report_post(foundation, services)
         if self.report_post is not None:
             self.action_monitors.append(self.report_post.reporter)
