@@ -24,7 +24,9 @@ from tenantry.audit.recorder import AuditMonitor
 from tenantry.audit.repository import AuditRepository
 from tenantry.auth.processors import AuthProcessors
 from tenantry.auth.step_up import StepUpGuard
+from tenantry.changes.feed import ChangeFeed
 from tenantry.changes.retention import ChangeRetention
+from tenantry.checks.service import Checks
 from tenantry.compute.processors import ComputeProcessors
 from tenantry.config import ConnectionParams, read_connection, write_connection
 from tenantry.databases.processors import DatabaseProcessors
@@ -44,6 +46,7 @@ from tenantry.resets.processors import ResetProcessors
 from tenantry.resources.processors import ResourceProcessors
 from tenantry.routes import wire
 from tenantry.second_factor.processors import SecondFactorProcessors
+from tenantry.sessions.memory import SessionMemory
 from tenantry.sessions.processors import SessionProcessors
 from tenantry.settings import Settings
 from tenantry.storage.processors import VfolderProcessors
@@ -80,8 +83,7 @@ class App:
         self.registry = CollectorRegistry()
         self.first_password: str | None = None
         self.database = foundation.database
-        self.feed = foundation.feed
-        self._listener = foundation.listener
+        self.feed, self._listener = foundation.feed, foundation.listener
         watch_feed(self.registry, self.feed)
         self._valkey = foundation.valkey
         self.action_monitors: list[ActionMonitor] = [
@@ -90,8 +92,7 @@ class App:
             AuditMonitor(foundation.recorder, AuditRepository(), self.database),
         ]
         self.assembly = services = Assembly(foundation)
-        self.session_memory = services.logins.session_memory
-        self.feed.add(self.session_memory)
+        self.session_memory, self.decisions = _memories(services, self.feed)
         self.report_post = _report_post(foundation, services)
         if self.report_post is not None:
             self.action_monitors.append(self.report_post.reporter)
@@ -242,6 +243,13 @@ async def open_app(
         stack.push_async_callback(app.assembly.workloads.deletions.close)
         stack.push_async_callback(app.job_service.close)
         yield app
+
+
+def _memories(services: Assembly, feed: ChangeFeed) -> tuple[SessionMemory, Checks]:
+    """What is kept in memory and renewed as it changes: sessions, and what decides on access."""
+    feed.add(services.logins.session_memory)
+    feed.add(services.grants.resident)
+    return services.logins.session_memory, services.grants.checks
 
 
 def _report_post(foundation: Foundation, services: Assembly) -> ReportPost | None:

@@ -3,6 +3,8 @@
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tenantry.checks.resident import Resident
+from tenantry.checks.service import Checks
 from tenantry.foundation import Foundation
 from tenantry.grants.authority import Authority
 from tenantry.grants.companion import GrantCompanion
@@ -69,6 +71,28 @@ class GrantParts:
             decider=self._decider,
             clock=self._on.clock,
             cursor_key=self._on.cursor_key,
+        )
+
+    @cached_property
+    def resident(self) -> Resident:
+        """What decides on access, in memory."""
+        settings = self._on.settings
+        return Resident(
+            clock=self._on.clock,
+            most_users=settings.decision_users,
+            cached=settings.decisions_kept,
+        )
+
+    @cached_property
+    def checks(self) -> Checks:
+        """Answers from memory, or else from the database."""
+        return Checks(
+            database=self._on.database.unfenced,
+            feed=self._on.feed,
+            resident=self.resident,
+            decider=self._decider,
+            clock=self._on.clock,
+            seconds=self._on.settings.statement_timeout,
         )
 
     @cached_property

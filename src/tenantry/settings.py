@@ -193,6 +193,16 @@ class Settings:
         "Seconds by which an answer from memory may be behind the database at most; whoever does "
         "not hear of changes for longer asks the database.",
     )
+    decision_users: int = setting(
+        1_000_000,
+        whole(100, 100_000_000),
+        "Users whose rights are kept in memory at most, about 0.5 KB each.",
+    )
+    decisions_kept: int = setting(
+        131_072,
+        whole(0, 100_000_000),
+        "Answers that are kept as such until something changes; 0 for none.",
+    )
     request_timeout: float = setting(
         10.0, seconds(0.1, 3600), "Seconds after which a request is answered with an error."
     )

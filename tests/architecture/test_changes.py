@@ -3,7 +3,7 @@
 import ast
 import inspect
 import re
-from collections.abc import Iterator
+from functools import cache
 from types import ModuleType
 
 from tenantry.kernel.transaction import Statement
@@ -35,6 +35,7 @@ DECIDES_NOTHING = {
     "bootstrap.add_tenant": "likewise",
     "sessions.insert": "likewise, of a session; the function notes those that make room",
     "sessions.touch": "that a session is in use; each process reckons with its own uses, too",
+    "sessions.touch_many": "likewise",
     "sessions.proved": "that somebody is fresh is never kept",
     "sessions.take_awaiting": "a session that awaits a factor is never kept",
     "tenants.end_sessions": "goes with the status of the tenant, which is noted",
@@ -48,10 +49,10 @@ def writing(modules: list[ModuleType]) -> dict[str, Statement]:
     return {s.name: s for s in found if WRITES.search(s.sql.casefold())}
 
 
-def functions(module: ModuleType) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(ast.parse(inspect.getsource(module))):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
+@cache
+def functions(module: ModuleType) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef, ...]:
+    nodes = ast.walk(ast.parse(inspect.getsource(module)))
+    return tuple(n for n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def names_of(module: ModuleType, statements: dict[str, Statement]) -> dict[str, set[str]]:
@@ -85,16 +86,54 @@ def notes(function: ast.AST) -> bool:
     return False
 
 
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def slice_of(module: ModuleType) -> str:
+    return ".".join(module.__name__.split(".")[:2])
+
+
+class Code:
+    """All functions of the package, by slice, and whether each notes what it does."""
+
+    def __init__(self, modules: list[ModuleType]) -> None:
+        self._of: dict[str, list[Function]] = {}
+        for module in modules:
+            self._of.setdefault(slice_of(module), []).extend(functions(module))
+
+    def notes(self, function: Function, where: str, depth: int = 3) -> bool:
+        """Whether it does, itself or by a helper, or else whoever calls it in its slice does."""
+        helpers = {name for name in called_in(function) if name.startswith("_")}
+        if notes(function) or any(notes(f) for f in self._of[where] if f.name in helpers):
+            return True
+        if not depth:
+            return False
+        callers = [
+            other
+            for other in self._of[where]
+            if other is not function and function.name in called_in(other)
+        ]
+        return bool(callers) and all(self.notes(one, where, depth - 1) for one in callers)
+
+
+def called_in(function: ast.AST) -> set[str]:
+    return {
+        node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name)
+    }
+
+
 def unnoted(modules: list[ModuleType], statements: dict[str, Statement]) -> set[str]:
     """The statements that are run somewhere without a note, or nowhere that can be found."""
+    code = Code(modules)
     run: dict[str, list[bool]] = {name: [] for name in statements}
     for module in modules:
         known = names_of(module, statements)
         for function in functions(module) if known else ():
-            noting = notes(function)
             for called in mentioned(function) & known.keys():
                 for name in known[called]:
-                    run[name].append(noting)
+                    run[name].append(code.notes(function, slice_of(module)))
     return {name for name, noting in run.items() if not noting or not all(noting)}
 
 

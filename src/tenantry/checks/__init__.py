@@ -1,0 +1,1 @@
+"""Whether somebody may: answered from memory while that is fresh, else from the database."""

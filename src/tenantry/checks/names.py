@@ -1,0 +1,29 @@
+"""Whom people mean by a name, as far as it is in memory."""
+
+from uuid import UUID
+
+
+class Names:
+    """Names as they were typed, each with the user that was found under it.
+
+    A name that nobody bears is not kept, so a user who is new is found at once.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.ids: dict[str, UUID] = {}
+        self._typed: dict[UUID, tuple[str, ...]] = {}
+
+    def put(self, typed: str, user_id: UUID) -> None:
+        """Keep a name; all are given up where there are too many."""
+        if typed in self.ids:
+            self.drop(self.ids[typed])
+        if len(self.ids) >= self._most:
+            self.ids, self._typed = {}, {}
+        self.ids[typed] = user_id
+        self._typed[user_id] = (*self._typed.get(user_id, ()), typed)
+
+    def drop(self, user_id: UUID) -> None:
+        """Forget all names of a user."""
+        for typed in self._typed.pop(user_id, ()):
+            self.ids.pop(typed, None)

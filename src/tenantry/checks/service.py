@@ -1,0 +1,227 @@
+"""May she? At once from memory, while that is warm and fresh; else by waiting for the database."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
+from uuid import UUID
+
+from tenantry.changes.feed import ChangeFeed
+from tenantry.checks.resident import Resident, find
+from tenantry.errors import ConnectionError, NotWarm, TenantryError
+from tenantry.grants.deciding import Decider
+from tenantry.grants.rules import required_object
+from tenantry.kernel.clock import Clock
+from tenantry.kernel.transaction import Database
+from tenantry.privileges.model import DatabaseObject, Privilege, privilege_named
+
+Principal = UUID | str
+"""A user: by id, or by username as people type it."""
+
+
+class Consistency(StrEnum):
+    """How sure the answer must be."""
+
+    BOUNDED = "bounded"
+    """From memory where it can be; never older than the bound that the settings say."""
+    STRONG = "strong"
+    """From the database, as of now."""
+
+
+class Asked(NamedTuple):
+    """A question in its normal form."""
+
+    principal: Principal
+    privilege: Privilege
+    on: DatabaseObject
+
+
+@lru_cache(maxsize=65_536)
+def privilege_of(named: str) -> Privilege:
+    """The privilege; InvalidInput where there is none of this name."""
+    return privilege_named(named)
+
+
+@lru_cache(maxsize=262_144)
+def parts_of(
+    database: str | None, schema: str | None, table: str | None
+) -> tuple[str | None, str | None, str | None]:
+    """The names of an object in their normal form; InvalidInput where there can be none such."""
+    on = required_object(database, schema, table)
+    return on.database, on.schema, on.table
+
+
+class Checks:
+    """Decisions for whoever embeds the system, and for its faces. No actor is looked at here."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        feed: ChangeFeed,
+        resident: Resident,
+        decider: Decider,
+        clock: Clock,
+        seconds: float,
+    ) -> None:
+        self._database = database
+        self._feed = feed
+        self._resident = resident
+        self._decider = decider
+        self._clock = clock
+        self._seconds = seconds
+        self._warming: dict[Principal, asyncio.Future[None]] = {}
+        self._warmer: asyncio.Task[None] | None = None
+
+    def check(
+        self,
+        principal: Principal,
+        privilege: str,
+        database: str | None = None,
+        schema: str | None = None,
+        table: str | None = None,
+    ) -> bool:
+        """Whether the user may do this on the whole of the object; nothing is waited for.
+
+        NotWarm where that cannot be told from memory: the user is not there, or changes have not
+        been heard of for longer than the bound. It is never guessed. Any thread may ask.
+        """
+        return self.decide(principal, privilege_of(privilege), parts_of(database, schema, table))
+
+    def decide(
+        self,
+        principal: Principal,
+        privilege: Privilege,
+        parts: tuple[str | None, str | None, str | None],
+    ) -> bool:
+        """The same, of what is in its normal form already."""
+        if not self._feed.is_current():
+            raise NotWarm("Changes have not been heard of for too long; ask and wait.")
+        held = self._resident.held
+        user_id = held.names.ids.get(principal) if isinstance(principal, str) else principal
+        if user_id is None or not held.complete:
+            raise NotWarm
+        filled, now = held.filled, self._clock.now()
+        allowed = held.engine.check(user_id, privilege, *parts, now=now)
+        while not allowed:
+            if not held.engine.knows(user_id):
+                raise NotWarm
+            if filled == held.filled:
+                break
+            # Another thread has put somebody in, perhaps after this one had looked in vain.
+            filled = held.filled
+            allowed = held.engine.check(user_id, privilege, *parts, now=now)
+        return allowed
+
+    def home_of(self, principal: Principal) -> tuple[UUID, UUID] | None:
+        """The id and the tenant of a user who is in memory."""
+        held = self._resident.held
+        user_id = held.names.ids.get(principal) if isinstance(principal, str) else principal
+        home = held.homes.get(user_id) if user_id is not None else None
+        return (user_id, home) if user_id is not None and home is not None else None
+
+    async def warm(self, principals: Collection[Principal]) -> None:
+        """Have these users in memory, so that ``check`` answers; who is not there is left out."""
+        async with self._database.autocommit() as tx:
+            await self._resident.warm(tx, principals)
+
+    async def ask(
+        self,
+        principal: Principal,
+        privilege: str,
+        database: str | None = None,
+        schema: str | None = None,
+        table: str | None = None,
+        *,
+        at_least: int | None = None,
+        consistency: Consistency = Consistency.BOUNDED,
+    ) -> bool:
+        """Whether the user may; False for nobody.
+
+        ``at_least`` is the version that a change has brought about: the answer knows of it,
+        whichever server is asked. InvalidInput for a version that there is not.
+        """
+        on = required_object(database, schema, table)
+        asked = Asked(principal, privilege_of(privilege), on)
+        (answer,) = await self.ask_many([asked], at_least=at_least, consistency=consistency)
+        return answer
+
+    async def ask_many(
+        self,
+        asked: Sequence[Asked],
+        *,
+        at_least: int | None = None,
+        consistency: Consistency = Consistency.BOUNDED,
+    ) -> list[bool]:
+        """The same for many questions; those that memory cannot answer are of one moment."""
+        if at_least is not None:
+            await self._feed.reach(at_least, self._seconds)
+        if consistency is Consistency.STRONG or not self._feed.is_current():
+            return await self._strong(asked)
+        answers = [self._known(one) for one in asked]
+        unknown = {
+            one.principal for one, answer in zip(asked, answers, strict=True) if answer is None
+        }
+        if not unknown:
+            return [bool(answer) for answer in answers]
+        await asyncio.gather(*(self._warmed(principal) for principal in unknown))
+        answers = [self._known(one) for one in asked]
+        left = [one for one, answer in zip(asked, answers, strict=True) if answer is None]
+        found = iter(await self._strong(left) if left else ())
+        return [answer if answer is not None else next(found) for answer in answers]
+
+    def _known(self, asked: Asked) -> bool | None:
+        on = asked.on
+        try:
+            return self.decide(asked.principal, asked.privilege, (on.database, on.schema, on.table))
+        except NotWarm:
+            return None
+
+    async def _warmed(self, principal: Principal) -> None:
+        """Wait until the user has been looked for; many who ask at once are read at once."""
+        future = self._warming.get(principal)
+        if future is None:
+            future = self._warming[principal] = asyncio.get_running_loop().create_future()
+            if self._warmer is None:
+                self._warmer = asyncio.create_task(self._warm_all())
+        await asyncio.shield(future)
+
+    async def _warm_all(self) -> None:
+        try:
+            while self._warming:
+                batch, self._warming = self._warming, {}
+                error: Exception | None = ConnectionError()
+                try:
+                    await self.warm(batch.keys())
+                    error = None
+                except TenantryError as raised:
+                    error = raised
+                finally:
+                    for future in batch.values():
+                        _end(future, error)
+        finally:
+            self._warmer = None
+
+    async def _strong(self, asked: Sequence[Asked]) -> list[bool]:
+        """As the database has it now."""
+        names = {one.on.database for one in asked if one.on.database is not None}
+        async with self._database.autocommit() as tx:
+            typed = [one.principal for one in asked if isinstance(one.principal, str)]
+            ids: dict[Principal, UUID] = {}
+            ids.update(await find(tx, typed))
+            ids.update({id: id for one in asked if isinstance(id := one.principal, UUID)})
+            picture = await self._decider.picture(tx, set(ids.values()), databases=names)
+        return [
+            one.principal in ids and picture.allows(ids[one.principal], one.privilege, one.on)
+            for one in asked
+        ]
+
+
+def _end(future: "asyncio.Future[None]", error: Exception | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
