@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 
 import environment
+import servers
 
 CHECKS: tuple[tuple[str, ...], ...] = (
     ("ruff", "format", "--check", "."),
@@ -71,6 +72,7 @@ def run(arguments: Sequence[str]) -> int:
 def test(arguments: Sequence[str]) -> int:
     """Check format, lint, types, import contracts and dependencies, then run all tests."""
     environment.ensure()
+    servers.ensure_mariadb()
     return check([*CHECKS, ("pytest", *arguments)])
 
 

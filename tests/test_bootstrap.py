@@ -56,7 +56,7 @@ def checkout(environment: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["bootstrap.py", "environment.py"])
+@pytest.mark.parametrize("name", ["bootstrap.py", "environment.py", "servers.py"])
 def test_an_old_python_can_read_it(name: str) -> None:
     source = (SCRIPTS / name).read_text(encoding="utf-8")
     tree = ast.parse(source, feature_version=(3, 8))
@@ -66,7 +66,7 @@ def test_an_old_python_can_read_it(name: str) -> None:
             imported |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             imported.add((node.module or "").partition(".")[0])
-    assert imported <= sys.stdlib_module_names | {"environment"}
+    assert imported <= sys.stdlib_module_names | {"environment", "servers"}
 
 
 def test_an_old_python_alone_is_told_what_to_install(

@@ -110,7 +110,7 @@ def _last_to_go(name: str) -> int:
 
 def _goes_with(right: Right, dropped: list[str]) -> bool:
     gone = set(dropped)
-    about_one = right.kind in _FUTURE or right.kind in (RightKind.MEMBER, RightKind.DEFAULT_ROLE)
+    about_one = right.kind in _FUTURE or right.kind is RightKind.MEMBER
     return right.principal in gone or (about_one and right.path[0] in gone)
 
 

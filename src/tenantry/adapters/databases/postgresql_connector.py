@@ -39,10 +39,18 @@ _BUSY = (
 class PostgresConnector:
     """One managed database on a server of PostgreSQL."""
 
-    def __init__(self, address: Address, password: str | None, *, deadline: float = 30.0) -> None:
+    def __init__(
+        self,
+        address: Address,
+        password: str | None,
+        *,
+        deadline: float = 30.0,
+        apply_deadline: float = 600.0,
+    ) -> None:
         self._address = address
         self._password = password
         self._deadline = deadline
+        self._apply_deadline = apply_deadline
 
     @property
     def dialect(self) -> Dialect:
@@ -66,7 +74,7 @@ class PostgresConnector:
             return await inspect(connection, UUID(int=0), everybody=True)
 
     async def apply(self, scope: UUID, plan: Plan, progress: Progress | None = None) -> None:
-        async with self._connection() as connection:
+        async with self._connection(self._apply_deadline) as connection:
             await connection.execute("select pg_advisory_lock($1)", _lock_of(scope))
             steps = await self._open_steps(connection, scope, plan)
             for number in range(0, len(steps), STEPS_AT_ONCE):
@@ -119,11 +127,11 @@ class PostgresConnector:
             raise StateConflict(_TAKEN.format(name) if rows else f"there is no {name} there")
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
+    async def _connection(self, deadline: float | None = None) -> AsyncIterator[asyncpg.Connection]:
         connection: asyncpg.Connection | None = None
         with _translated():
             try:
-                async with asyncio.timeout(self._deadline):
+                async with asyncio.timeout(deadline or self._deadline):
                     connection = await self._connect()
                     yield connection
                     await connection.close()

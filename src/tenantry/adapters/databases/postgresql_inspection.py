@@ -18,7 +18,7 @@ from tenantry.databases.model import (
     Right,
     RightKind,
 )
-from tenantry.databases.names import kind_of, marker, owner_name
+from tenantry.databases.names import is_generated, kind_of, marker, owner_name
 
 _ENTRY = """
     with ours as (
@@ -176,7 +176,10 @@ async def inspect(
         mine = {row["rolname"] for row in roles if row["managed"]}
         rights = await _rights(connection, scope, catalogue, everybody=everybody)
     looked_at = {row["rolname"] for row in roles if everybody} | mine
-    rights |= set(_attributes(row for row in roles if row["managed"]))
+    made = {name for name in mine if is_generated(name)}
+    rights |= set(_attributes(row for row in roles if row["rolname"] in made))
+    # What an adopted role has outside of this database, and by roles of others, is not ours.
+    rights = {r for r in rights if r.principal not in mine - made or _is_here(r, database, mine)}
     rights |= {
         Right(owner, RightKind.OWNER, table, "OWNER")
         for table, owner in catalogue.tables.items()
@@ -243,6 +246,12 @@ def _acl(rows: Iterable[asyncpg.Record]) -> Iterable[Right]:
         if grantable:
             option = f"GRANT OPTION FOR {word}"
             yield Right(principal, kinds[kind], place, option, grantor)
+
+
+def _is_here(right: Right, database: str, ours: set[str]) -> bool:
+    if right.kind is RightKind.MEMBER:
+        return right.path[0] in ours
+    return right.kind is not RightKind.DATABASE or right.path == (database,)
 
 
 def _attributes(rows: Iterable[asyncpg.Record]) -> Iterable[Right]:

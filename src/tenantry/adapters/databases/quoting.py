@@ -22,16 +22,23 @@ def postgresql_text(text: str) -> str:
 
 
 def mysql_object(name: str) -> str:
-    """A name of a table or column for the MySQL family, in back-ticks."""
-    return "`" + require_text(name, longest=64 * 3).replace("`", "``") + "`"
+    """A name out of the server's own catalogue for the MySQL family, in back-ticks.
+
+    It has at most 64 letters, which are at most 192 bytes.
+    """
+    return "`" + require_text(name, longest=192).replace("`", "``") + "`"
 
 
-def mysql_database(name: str) -> str:
-    """The database in a GRANT, where ``_`` and ``%`` would stand for any letters."""
-    escaped = name.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%")
-    return "`" + require_text(escaped, longest=64 * 3 * 2).replace("`", "``") + "`"
+def mysql_pattern(name: str) -> str:
+    """A database's name as GRANT wants it, where ``_`` and ``%`` would stand for any letters."""
+    return name.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%")
 
 
-def mysql_principal(name: str) -> str:
-    """A user or role for the MySQL family, in back-ticks."""
+def mysql_account(name: str) -> str:
+    """A user of the MySQL family, from wherever it comes; never everybody or a server's own."""
+    return mysql_role(name) + "@'%'"
+
+
+def mysql_role(name: str) -> str:
+    """A role of the MySQL family."""
     return mysql_object(require_identifier(name))

@@ -1,0 +1,174 @@
+"""What a wanted state takes on a server of the MySQL family, and how it is said there. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from uuid import UUID, uuid5
+
+from tenantry.adapters.databases.mysql import FORMS, MYSQL_FORMS, READ, RULES
+from tenantry.adapters.databases.quoting import (
+    mysql_account,
+    mysql_object,
+    mysql_pattern,
+    mysql_role,
+)
+from tenantry.adapters.databases.rules import Form, judged, statements
+from tenantry.databases.managed import DatabaseKind
+from tenantry.databases.model import (
+    PUBLIC,
+    Fidelity,
+    Finding,
+    FoundState,
+    Policy,
+    PrincipalKind,
+    Right,
+    RightKind,
+    WantedGrant,
+    WantedPrincipal,
+    WantedState,
+)
+from tenantry.databases.names import kind_of, umbrella_name
+from tenantry.privileges.model import DEFAULT_SCHEMA, DatabaseObject, Level, Privilege
+
+UNUSABLE = "IDENTIFIED VIA mysql_native_password USING 'invalid'"
+MYSQL_UNUSABLE = "IDENTIFIED WITH caching_sha2_password"
+_GROUPS = (PrincipalKind.ROLE, PrincipalKind.UMBRELLA)
+
+
+class MysqlDialect:
+    """Rights, statements and words of MariaDB or MySQL, from the tables in ``mysql.py``."""
+
+    def __init__(self, kind: DatabaseKind) -> None:
+        self._is_mysql = kind is DatabaseKind.MYSQL
+        self._forms: Mapping[RightKind, Form] = MYSQL_FORMS if self._is_mysql else FORMS
+
+    def completed(self, wanted: WantedState, found: FoundState, policy: Policy) -> WantedState:
+        """With an umbrella over all roles of a user, since only one role is active there."""
+        users = {one.name for one in wanted.principals if one.kind is PrincipalKind.USER}
+        under = sorted({member for member, _ in wanted.members if member in users})
+        umbrellas = [
+            WantedPrincipal(uuid5(wanted.scope, name), PrincipalKind.UMBRELLA, umbrella_name(name))
+            for name in under
+        ]
+        held = {
+            (umbrella_name(member) if member in users else member, role)
+            for member, role in wanted.members
+        }
+        worn = {(name, umbrella_name(name)) for name in under}
+        return replace(
+            wanted,
+            principals=(*wanted.principals, *umbrellas),
+            members=frozenset(held | worn),
+        )
+
+    def wanted_rights(
+        self, wanted: WantedState, found: FoundState, policy: Policy
+    ) -> tuple[Mapping[Right, Fidelity], list[Finding]]:
+        """Each wanted grant as the rights on the database or table that it takes."""
+        rights: dict[Right, Fidelity] = {}
+        for member, role in wanted.members:
+            rights[Right(member, RightKind.MEMBER, (role,), "MEMBER")] = Fidelity.EXACT
+            if kind_of(role) is PrincipalKind.UMBRELLA:
+                rights[Right(member, RightKind.DEFAULT_ROLE, (role,), "DEFAULT")] = Fidelity.EXACT
+        findings: list[Finding] = []
+        known = {principal.name for principal in wanted.principals}
+        for grant in sorted(wanted.grants, key=_order):
+            if grant.principal not in known:
+                continue
+            reason = _missing(grant.object, found)
+            for rule in RULES.rules_for(grant):
+                finding = judged(grant, rule, policy)
+                if reason is not None:
+                    finding = Finding(
+                        grant.principal,
+                        Fidelity.IMPOSSIBLE,
+                        reason,
+                        rule.privilege,
+                        grant.object,
+                        refused=True,
+                    )
+                findings += [finding] if finding else []
+                if finding is not None and finding.refused:
+                    continue
+                for _, word in rule.words:
+                    right = _right(grant, word, found)
+                    if rights.get(right) is not Fidelity.EXACT:
+                        rights[right] = rule.fidelity
+        return rights, findings
+
+    def brings(self, wanted: WantedState, found: FoundState, policy: Policy) -> frozenset[Right]:
+        """Nothing: what is made there gives nobody anything."""
+        return frozenset()
+
+    def create(self, principal: WantedPrincipal, scope: UUID, found: FoundState) -> str:
+        """A user is locked and has no password that could be typed."""
+        if principal.kind is not PrincipalKind.USER:
+            return f"CREATE ROLE {mysql_role(principal.name)}"
+        unusable = MYSQL_UNUSABLE if self._is_mysql else UNUSABLE
+        return f"CREATE USER {mysql_account(principal.name)} {unusable} ACCOUNT LOCK"
+
+    def adopt(self, name: str, scope: UUID) -> str | None:
+        """There is no place for a mark: the name that was adopted is the mark."""
+        return None
+
+    def drop(self, name: str, heir: str) -> str:
+        """Nobody owns anything there, so nothing has to be passed on."""
+        what = "ROLE" if kind_of(name) in _GROUPS else "USER"
+        return f"DROP {what} {_grantee(name)}"
+
+    def lock(self, name: str) -> str:
+        """Its password is forgotten, too."""
+        unusable = MYSQL_UNUSABLE if self._is_mysql else UNUSABLE
+        return f"ALTER USER {mysql_account(name)} {unusable} ACCOUNT LOCK"
+
+    def grants(self, rights: Iterable[Right]) -> list[tuple[str, list[Right]]]:
+        """GRANT and SET DEFAULT ROLE."""
+        return statements(rights, self._forms, _grantee, lambda form: form.grant)
+
+    def revokes(self, rights: Iterable[Right]) -> list[tuple[str, list[Right]]]:
+        """REVOKE; and DROP USER for what shadows an account of ours."""
+        return [
+            (_from_nobody(text, some[0]), some)
+            for text, some in statements(rights, self._forms, _grantee, lambda form: form.revoke)
+        ]
+
+    def read(self, right: Right, database: str) -> Sequence[tuple[Privilege, DatabaseObject]]:
+        """Only rights on the database and on tables in it have words."""
+        if right.kind is RightKind.DATABASE and right.path == (mysql_pattern(database),):
+            place = DatabaseObject(database)
+        elif right.kind is RightKind.TABLE and right.path[0] == database:
+            place = DatabaseObject(database, DEFAULT_SCHEMA, right.path[1])
+        else:
+            return ()
+        return [(privilege, place) for privilege in READ.get(right.word, ())]
+
+
+def _right(grant: WantedGrant, word: str, found: FoundState) -> Right:
+    if grant.object.level is Level.TABLE:
+        path = (found.database, grant.object.table or "")
+        return Right(grant.principal, RightKind.TABLE, path, word)
+    return Right(grant.principal, RightKind.DATABASE, (mysql_pattern(found.database),), word)
+
+
+def _missing(place: DatabaseObject, found: FoundState) -> str | None:
+    if place.schema not in (None, DEFAULT_SCHEMA, found.database):
+        return f"there is no schema {place.schema}: a schema is a database there"
+    if place.table is not None and (found.database, place.table) not in found.catalogue.tables:
+        return f"there is no table {place.table} on the server"
+    return None
+
+
+def _grantee(name: str) -> str:
+    if name == PUBLIC:
+        return "PUBLIC"
+    return mysql_role(name) if kind_of(name) in _GROUPS else mysql_account(name)
+
+
+def _from_nobody(statement: str, right: Right) -> str:
+    """What a user without a name has, everybody has; its host stands as who gave it."""
+    if right.principal != PUBLIC or not right.grantor:
+        return statement
+    return statement.removesuffix("PUBLIC") + f"''@{mysql_object(right.grantor)}"
+
+
+def _order(grant: WantedGrant) -> tuple[str, str, str]:
+    return grant.principal, grant.object.label(), grant.privilege
