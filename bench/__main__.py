@@ -20,6 +20,7 @@ from bench import (
     list_page,
     login_overhead,
     login_timing,
+    million,
     purge_user,
     session_check,
     start_up,
@@ -58,6 +59,7 @@ IN_WORLD: Mapping[str, tuple[str, InWorld]] = MappingProxyType(
         "session_check": (session_check.TITLE, session_check.measure),
         "http_get": (http_get.TITLE, http_get.measure),
         "audit_cost": (audit_cost.TITLE, audit_cost.measure),
+        "million": (million.TITLE, million.measure),
     }
 )
 """Programs that share the large world."""

@@ -93,15 +93,17 @@ async def _run(folder: Path, effort: Effort) -> None:
         console = Console(width=110)
     entries = FEW if effort.quick else MANY
     async with opened(folder / f"audit-{entries}", USERS, console) as world:
-        people = await _people(world)
+        people = await people_of(world)
         loaded = world.folder / "entries.loaded"
         if not loaded.exists():
-            await _load(world, people, entries, console)
+            await world.owner.execute("truncate audit_entries, audit_keys")
+            await load(world, people, entries, console)
             loaded.touch()
         show(console, TITLE.format(entries=entries), await measure(world, people, effort))
 
 
-async def _people(world: World) -> People:
+async def people_of(world: World) -> People:
+    """Some users of the world, and where they work."""
     rows = await world.owner.fetch(
         "select id, username, tenant_id from users where role = 'user' and status = 'active'"
         " order by id limit 10000"
@@ -163,13 +165,13 @@ def entries_of(people: People, count: int, now: datetime) -> Iterator[tuple[Any,
         )
 
 
-async def _load(world: World, people: People, count: int, console: Console) -> None:
+async def load(world: World, people: People, count: int, console: Console) -> None:
+    """Add so many entries of the year that ends now."""
     owner = world.owner
     clock = ShiftedClock()
     clock.advance(days=-364)
     async with world.app.database.transaction() as tx:
         await bootstrap.ensure_partitions(tx, clock)
-    await owner.execute("truncate audit_entries, audit_keys")
     indexes = await owner.fetch(
         "select indexrelid::regclass as name, pg_get_indexdef(indexrelid) as definition"
         " from pg_index where indrelid = 'audit_entries'::regclass and not indisunique"
