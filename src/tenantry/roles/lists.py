@@ -73,10 +73,10 @@ class RoleLists:
         scope = Scope.of(actor)
         async with self._database.autocommit() as tx:
             place = await self._places.of_name(tx, actor, action.domain_name, actor.tenant_id)
-            role = await self._roles.get(tx, action.role, place, scope)
-            question = ["members", repr(scope), str(role.id)]
+            role_id = await self._roles.locate(tx, action.role, place, scope)
+            question = ["members", repr(scope), str(role_id)]
             after = self._position(question, action.cursor)
-            found = await self._roles.members(tx, role.id, scope, action.limit + 1, after)
+            found = await self._roles.members(tx, role_id, scope, action.limit + 1, after)
         items = [member for member, _ in found[: action.limit]]
         if len(found) <= action.limit:
             return Page(items)

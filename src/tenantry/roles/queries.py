@@ -36,6 +36,14 @@ FIND = {
         """,
     ),
 }
+LOCATE = {
+    by: Statement(
+        f"{found.name}_only",
+        f"{found.purpose[:-1]}, without counting who holds it.",
+        found.sql.replace(_READ, "select r.id from roles r"),
+    )
+    for by, found in FIND.items()
+}
 LOCK = {
     by: Statement(
         f"{found.name}_locked",
@@ -101,6 +109,7 @@ MEMBERS = Statement(
         and ($4::uuid is null or u.tenant_id = $4)
     order by u.username_key, u.id limit $5
     """,
+    anew=True,
 )
 ASSIGN = Statement(
     "roles.assign",

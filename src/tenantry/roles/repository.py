@@ -54,6 +54,14 @@ class RoleRepository:
         row = await tx.fetchrow(queries.FIND[by], *arguments)
         return _role(row) if row else None
 
+    async def locate(self, tx: Transaction, named: str, place: Place, scope: Scope) -> UUID:
+        """The id alone, which a role of very many members gives as fast as any; RoleNotFound."""
+        by, arguments = _found_by(named, place, scope)
+        role_id: UUID | None = await tx.fetchval(queries.LOCATE[by], *arguments)
+        if role_id is None:
+            raise RoleNotFound(field="role")
+        return role_id
+
     async def find_locked(
         self, tx: Transaction, named: str, place: Place, scope: Scope
     ) -> RoleData | None:
