@@ -8,11 +8,13 @@ import json
 import os
 import platform
 import statistics
-import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 from rich.console import Console
 from rich.table import Table
 
@@ -21,6 +23,8 @@ from bench.tables import span
 
 SIZES = ((1_000, 100), (1_000, 10_000), (100_000, 1_000), (1_000_000, 10_000))
 QUICK = SIZES[:1]
+MOST_MEMORY = 8 << 30
+"""An engine that needs more is stopped; others use the machine as well."""
 ROOT = Path(__file__).resolve().parent.parent.parent
 HEADINGS = ("load", "memory", "p50", "p99", "checks/s", "x dictionary", "least to most", "answers")
 
@@ -39,7 +43,7 @@ def main() -> None:
         parser.error(f"no such engine: {', '.join(sorted(unknown))}")
     console = Console()
     if not console.is_terminal:
-        console = Console(width=120)
+        console = Console(width=132)
     console.print(_machine(), highlight=False)
     wrong = 0
     for users, roles in QUICK if options.quick else SIZES:
@@ -72,21 +76,37 @@ def _machine() -> str:
 def _measured(name: str, users: int, roles: int, limit: float) -> Figures | str:
     """The figures, or why there are none."""
     command = [sys.executable, "-m", "bench.peers.measure", name, str(users), str(roles)]
-    try:
-        done = subprocess.run(
-            command, cwd=ROOT, timeout=limit, capture_output=True, text=True, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return f"not done within {limit:.0f} s"
-    if done.returncode:
-        return (done.stderr.strip().splitlines() or [f"ended with {done.returncode}"])[-1][:60]
-    figures: Figures = json.loads(done.stdout.strip().splitlines()[-1])
+    until = time.monotonic() + limit
+    with tempfile.TemporaryFile("w+") as said:
+        process = psutil.Popen(command, cwd=ROOT, stdout=said, stderr=said)
+        while process.poll() is None:
+            time.sleep(0.2)
+            if _memory(process) > MOST_MEMORY:
+                process.kill()
+                process.wait()
+                return f"needs more than {MOST_MEMORY >> 30} GB"
+            if time.monotonic() > until:
+                process.kill()
+                process.wait()
+                return f"not done in {limit:.0f} s"
+        said.seek(0)
+        last = (said.read().strip().splitlines() or [""])[-1]
+    if process.returncode:
+        return last[:40] or f"ended with {process.returncode}"
+    figures: Figures = json.loads(last)
     return figures
+
+
+def _memory(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0
 
 
 def _row(found: Figures | str) -> list[str]:
     if isinstance(found, str):
-        return [found]
+        return ["-", "-", "-", "-", "-", "-", "-", found]
     ratios = found["ratios"]
     wrong = f", {found['wrong']} wrong" if found["wrong"] else ", all right"
     return [

@@ -34,7 +34,7 @@ class Facts:
         self._grants: dict[Grant, GrantFacts] = {}
 
     def grant(self, grant: Grant) -> GrantFacts:
-        """One that the tenant's administrator has given."""
+        """One without bounds."""
         known = self._grants.get(grant)
         if known is None:
             thing = DatabaseObject(*(part or None for part in grant[1:]))
@@ -42,13 +42,15 @@ class Facts:
             self._grants[grant] = known
         return known
 
-    def role(self, number: int) -> RoleFacts:
-        """A role of the world."""
-        return RoleFacts(
-            id=role_id(number),
-            parent_ids=frozenset(role_id(parent) for parent in self._world.parents[number]),
-            grants=tuple(self.grant(grant) for grant in set(self._world.role_grants[number])),
-        )
+    def roles(self) -> Iterator[RoleFacts]:
+        """All roles of the world, the platform's."""
+        for number, grants in enumerate(self._world.role_grants):
+            parents = self._world.parents[number]
+            yield RoleFacts(
+                id=role_id(number),
+                parent_ids=frozenset(role_id(parent) for parent in parents),
+                grants=tuple(self.grant(grant) for grant in set(grants)),
+            )
 
     def users(self) -> Iterator[UserFacts]:
         """All users of the world."""
@@ -61,30 +63,32 @@ class Facts:
             )
 
 
-def filled(world: World, *, cached: int) -> Decisions:
-    """The engine with all roles and users of the world."""
+def with_roles(facts: Facts, *, cached: int) -> Decisions:
+    """The engine with all roles of the world."""
     decisions = Decisions(cached=cached)
     decisions.put_tenant(TenantFacts(TENANT))
     for number in range(DATABASES):
         decisions.put_database(f"database{number}", TENANT)
-    facts = Facts(world)
-    for number in range(world.size.roles):
-        decisions.put_role(facts.role(number))
-    decisions.load(facts.users(), now=NOW)
+    for role in facts.roles():
+        decisions.put_role(role)
     return decisions
 
 
 def load(world: World) -> Loaded:
     """Every check is worked out."""
-    return _loaded(filled(world, cached=0))
+    return _loaded(world, cached=0)
 
 
 def load_cached(world: World) -> Loaded:
     """Decisions are kept until something changes."""
-    return _loaded(filled(world, cached=2 * world.size.questions))
+    return _loaded(world, cached=2 * world.size.questions)
 
 
-def _loaded(decisions: Decisions) -> Loaded:
+def _loaded(world: World, *, cached: int) -> Loaded:
+    facts = Facts(world)
+    decisions = with_roles(facts, cached=cached)
+    decisions.load(facts.users(), now=NOW)
+
     def ask(prepared: Prepared) -> bool:
         user, privilege, database, schema, table = prepared
         return decisions.check(user, privilege, database, schema, table, now=NOW)

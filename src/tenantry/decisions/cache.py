@@ -21,17 +21,19 @@ class Epoch:
 class Cache:
     """Up to ``size`` decisions: the recent ones, and behind them those from before.
 
-    When there are enough recent ones, they become those from before, and what was before goes.
+    When there are enough recent ones, they become those from before, and what was before leaves:
+    a few with each that comes, because freeing tens of thousands at once is a pause for all.
     """
 
     def __init__(self, size: int) -> None:
         self._half = max(1, size // 2)
         self.recent: dict[Question, object] = {}
         self._before: dict[Question, object] = {}
+        self._leaving: dict[Question, object] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        return len(self.recent) + len(self._before)
+        return len(self.recent) + len(self._before) + len(self._leaving)
 
     def find_older(self, question: Question) -> object | None:
         """The decision, if it is one from before; from now on it is a recent one."""
@@ -44,5 +46,7 @@ class Cache:
         """Keep a decision, said in its epoch's yes or no."""
         with self._lock:
             if len(self.recent) >= self._half:
-                self._before, self.recent = self.recent, {}
+                self._leaving, self._before, self.recent = self._before, self.recent, {}
+            for _ in range(min(2, len(self._leaving))):
+                self._leaving.popitem()
             self.recent[question] = answer

@@ -43,7 +43,8 @@ class Decisions:
         self._reach: dict[int, Reach] = {}
         self._common: Reach = {}
         self._epoch = Epoch()
-        self._cache = Cache(cached) if cached else None
+        self._cache: Cache | None = None
+        self.keep(cached)
         # Held by whoever changes anything, and by checks that must look closer.
         self._lock = threading.Lock()
 
@@ -83,6 +84,10 @@ class Decisions:
         if cache is not None:
             cache.put(key, epoch.yes if allowed else epoch.no)
         return allowed
+
+    def keep(self, decisions: int) -> None:
+        """Keep up to so many decisions as such from now on; 0: none."""
+        self._cache = Cache(decisions) if decisions else None
 
     def has_database_access(self, user_id: UUID, database: str, *, now: datetime) -> bool:
         """Whether the user has any privilege on the database or on something in it."""
