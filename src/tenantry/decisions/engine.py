@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from tenantry.decisions.cache import Cache, Epoch
@@ -23,6 +24,16 @@ from tenantry.privileges.model import DatabaseObject, Privilege, object_named
 
 Reach = dict[str | None, Doors]
 """The databases that users of a tenant have come to, as far as was asked."""
+
+
+class Figures(NamedTuple):
+    """How much is kept at the moment."""
+
+    users: int
+    roles: int
+    gates: int
+    numbers_in_gates: int
+    decisions: int
 
 
 class Decisions:
@@ -84,6 +95,12 @@ class Decisions:
         if cache is not None:
             cache.put(key, epoch.yes if allowed else epoch.no)
         return allowed
+
+    def figures(self) -> Figures:
+        """How much is kept at the moment."""
+        kept = len(self._cache) if self._cache is not None else 0
+        roles, gates = len(self.world.roles), len(self._gates)
+        return Figures(len(self._users), roles, gates, self._gates.weight, kept)
 
     def keep(self, decisions: int) -> None:
         """Keep up to so many decisions as such from now on; 0: none."""
