@@ -36,6 +36,28 @@ TRIALS = {
 }
 
 
+ACCESS = "local all /^tn_ scram-sha-256\nlocal all all trust\n"
+PATTERNS_SINCE = 16
+
+
+async def ask_passwords(server: EmbeddedPostgres) -> None:
+    """Have managed logins, and nobody else, show a password; not where names are no patterns."""
+    access = server.folder / "access.conf"
+    if access.read_text() == ACCESS:
+        return
+    boss = await asyncpg.connect(server.dsn(SUPERUSER, "postgres"))
+    if boss.get_server_version().major >= PATTERNS_SINCE:
+        access.write_text(ACCESS)
+        before = await boss.fetchval("select pg_conf_load_time() from pg_reload_conf()")
+        while True:
+            fresh = await asyncpg.connect(server.dsn(SUPERUSER, "postgres"))
+            loaded = await fresh.fetchval("select pg_conf_load_time()")
+            await fresh.close()
+            if loaded > before:
+                break
+    await boss.close()
+
+
 class PostgresLine:
     """A connection to the shop."""
 
@@ -95,6 +117,7 @@ class PostgresShop:
     async def opened(cls, server: EmbeddedPostgres) -> Self:
         """Make the database and what is in it."""
         database = f"shop_{uuid4().hex[:12]}"
+        await ask_passwords(server)
         boss = await asyncpg.connect(server.dsn(SUPERUSER, "postgres"))
         await boss.execute(f"create database {database}")
         before = {row[0] for row in await boss.fetch("select rolname from pg_roles")}

@@ -115,7 +115,10 @@ class Right:
     path: tuple[str, ...]
     word: str
     grantor: str = ""
-    """Who gave it, where that is neither the owner nor the executor: it is not ours then."""
+    """Who gave it, where that is neither the owner nor the executor: it is not ours then.
+
+    Of an ownership, who has it now.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,8 @@ class Catalogue:
 
     schemas: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    views: frozenset[tuple[str, str]] = frozenset()
+    """Those of the tables that read others with the rights of their owner."""
     sequences: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     """Each sequence, and the table whose column it fills (twice "" where there is none)."""
     routines: frozenset[tuple[str, str]] = frozenset()
@@ -176,9 +181,11 @@ class Step:
     fidelity: Fidelity = Fidelity.EXACT
     principals: tuple[str, ...] = ()
     """Whom it is about."""
-    rights: tuple[Right, ...] = ()
-    """What it gives or takes; empty for what is about principals themselves."""
+    gives: tuple[Right, ...] = ()
+    takes: tuple[Right, ...] = ()
     creates: str | None = None
+    adopts: str | None = None
+    locks: str | None = None
     drops: str | None = None
     ends: tuple[str, ...] = ()
     """The logins whose open connections must be ended after it."""
@@ -228,6 +235,9 @@ class Policy:
     close_public: bool = False
     """Take from PUBLIC what it has in the database; without it that is only reported."""
     take_ownership: bool = False
-    """Make the owner role the owner of tables where a wanted privilege needs it."""
+    """Make the owner role the owner of tables where a wanted privilege needs it.
+
+    Who owned a table before keeps all privileges on it, but can no longer alter or drop it.
+    """
     adopt: frozenset[str] = frozenset()
     """Names on the server, without our mark, that may be put under management."""

@@ -126,6 +126,7 @@ def _locks(wanted: WantedState, found: FoundState, dialect: Dialect) -> Iterator
                 why,
                 DriftKind.EXTRA,
                 principals=(one.name,),
+                locks=one.name,
                 ends=(one.name,),
             )
 
@@ -155,7 +156,13 @@ def _creates(
             mark = dialect.adopt(principal.name, wanted.scope)
             if mark is not None:
                 why = f"{principal.name} is to be managed from now on"
-                yield Step(mark, why, DriftKind.MISSING, principals=(principal.name,))
+                yield Step(
+                    mark,
+                    why,
+                    DriftKind.MISSING,
+                    principals=(principal.name,),
+                    adopts=principal.name,
+                )
 
 
 def _drops(
@@ -185,7 +192,7 @@ def _grants(given: Mapping[Right, Fidelity], dialect: Dialect) -> Iterator[Step]
                 kind,
                 worst,
                 principals=_principals(rights),
-                rights=tuple(rights),
+                gives=tuple(rights),
             )
 
 
@@ -204,7 +211,7 @@ def _revokes(
                 _why(rights, "there, and not wanted"),
                 kind,
                 principals=names,
-                rights=tuple(rights),
+                takes=tuple(rights),
                 ends=tuple(sorted(ends)),
             )
 

@@ -107,7 +107,10 @@ class PostgresDialect:
 
     def grants(self, rights: Iterable[Right]) -> list[tuple[str, list[Right]]]:
         """GRANT, ALTER DEFAULT PRIVILEGES and ALTER TABLE ... OWNER TO."""
-        return statements(rights, FORMS, _grantee, lambda form: form.grant)
+        return [
+            (_keeping(text, some[0]), some)
+            for text, some in statements(rights, FORMS, _grantee, lambda form: form.grant)
+        ]
 
     def revokes(self, rights: Iterable[Right]) -> list[tuple[str, list[Right]]]:
         """REVOKE; as the one who granted it, where that was neither the owner nor we."""
@@ -132,6 +135,14 @@ class PostgresDialect:
 
 def _grantee(name: str) -> str:
     return "PUBLIC" if name == PUBLIC else postgresql_principal(name)
+
+
+def _keeping(statement: str, right: Right) -> str:
+    """Who owned a table goes on as before, but for what only an owner may."""
+    if right.kind is not RightKind.OWNER:
+        return statement
+    table = ".".join(postgresql_object(part) for part in right.path)
+    return f"{statement}; GRANT ALL ON TABLE {table} TO {postgresql_object(right.grantor)}"
 
 
 def _as_grantor(statement: str, right: Right) -> str:

@@ -119,6 +119,7 @@ CATALOGUE_QUERIES = {
     """,
     "relations": f"""
         select n.nspname as schema, c.relname as name, c.relkind = 'S' as is_sequence,
+            c.relkind in ('v', 'm') as is_view,
             pg_get_userbyid(c.relowner) as owner, s.nspname as table_schema, t.relname as table_name
         from pg_class c join pg_namespace n on n.oid = c.relnamespace
         left join pg_depend d on c.relkind = 'S' and d.classid = 'pg_class'::regclass
@@ -204,6 +205,7 @@ async def _catalogue(connection: asyncpg.Connection) -> Catalogue:
     return Catalogue(
         schemas={row["schema"]: row["owner"] for row in schemas},
         tables={(r["schema"], r["name"]): r["owner"] for r in relations if not r["is_sequence"]},
+        views=frozenset((r["schema"], r["name"]) for r in relations if r["is_view"]),
         sequences={
             (row["schema"], row["name"]): (row["table_schema"] or "", row["table_name"] or "")
             for row in relations

@@ -27,6 +27,7 @@ FUTURE = {
 MAKES = (RightKind.SCHEMA, "CREATE")
 _BLIND = "what {} makes later is not covered: the executor may not set its default privileges"
 _NOT_OURS = "{} owns {}: let Tenantry take the ownership, or have the owner do it"
+_VIEW = "{} owns the view {}, which reads with its owner's rights and would not with another owner"
 
 Path = tuple[str, ...]
 
@@ -112,20 +113,23 @@ class World:
     def _can_own(self, table: Path) -> bool:
         owner = self._there.tables[table[0], table[1]]
         may_take = self._policy.take_ownership and self._creators.get(owner, False)
-        return owner == self._owner or may_take
+        return owner == self._owner or (may_take and table not in self._there.views)
 
     def _own(
         self, grant: WantedGrant, rule: Rule, rights: dict[Right, Fidelity]
     ) -> Iterator[Finding]:
         for table in self._paths(RightKind.TABLE, grant.object):
+            owner = self._there.tables[table[0], table[1]]
             if self._can_own(table):
-                rights[Right(self._owner, RightKind.OWNER, table, "OWNER")] = rule.fidelity
+                former = "" if owner == self._owner else owner
+                right = Right(self._owner, RightKind.OWNER, table, "OWNER", former)
+                rights[right] = rule.fidelity
                 for word in ("USAGE", "CREATE"):
                     right = Right(self._owner, RightKind.SCHEMA, table[:1], word)
                     rights[right] = rule.fidelity
             else:
-                owner = self._there.tables[table[0], table[1]]
-                reason = _NOT_OURS.format(owner, ".".join(table))
+                said = _VIEW if table in self._there.views else _NOT_OURS
+                reason = said.format(owner, ".".join(table))
                 yield _finding(grant, rule, reason, Fidelity.IMPOSSIBLE)
 
     def _missing(self, place: DatabaseObject) -> str | None:

@@ -1,0 +1,53 @@
+"""Fixtures: real servers of each kind, and a pretended one, with a small shop on each."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tenantry.adapters.postgres.embedded import EmbeddedPostgres
+from tenantry.testing.mariadb import EmbeddedMariaDB
+from tests.connectors.fake_shop import FakeShop
+from tests.connectors.mariadb_shop import MariaShop
+from tests.connectors.postgres_shop import PostgresShop
+from tests.connectors.shop import Shop
+
+
+@pytest.fixture(scope="session")
+def mariadb(shared_folder: Path) -> Iterator[EmbeddedMariaDB]:
+    """A real MariaDB, shared by the workers like PostgreSQL."""
+    with EmbeddedMariaDB(shared_folder / "mariadb") as server:
+        yield server
+
+
+@pytest.fixture
+async def postgres_shop(postgres: EmbeddedPostgres) -> AsyncIterator[PostgresShop]:
+    shop = await PostgresShop.opened(postgres)
+    yield shop
+    await shop.removed()
+
+
+@pytest.fixture
+async def maria_shop(mariadb: EmbeddedMariaDB) -> AsyncIterator[MariaShop]:
+    shop = await MariaShop.opened(mariadb)
+    yield shop
+    await shop.removed()
+
+
+@pytest.fixture(params=["postgres_shop", "maria_shop"])
+def shop(request: pytest.FixtureRequest) -> Shop:
+    """The same shop on a server of each kind."""
+    found: Shop = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+async def fake_shop() -> FakeShop:
+    return FakeShop()
+
+
+@pytest.fixture(params=["fake_shop", "postgres_shop", "maria_shop"])
+def any_shop(request: pytest.FixtureRequest) -> Shop:
+    """The same shop, on a pretended server, too."""
+    found: Shop = request.getfixturevalue(request.param)
+    return found
