@@ -174,8 +174,9 @@ class Binding:
     @cached_property
     def _data_type(self) -> Any:  # Any: a type expression
         result = self.action.result_type()
-        fields = msgspec.structs.fields(get_origin(result) or result)
-        return next((f.type for f in fields if f.name == "data"), None)
+        types = {f.name: f.type for f in msgspec.structs.fields(get_origin(result) or result)}
+        # A result that tells more than its data goes as a whole, or the rest would be lost.
+        return types["data"] if types.keys() == {"data", "success"} else None
 
     def _struct(self, suffix: str, where: str) -> type[msgspec.Struct]:
         fields = [_definition(f) for f in self.fields if f.where == where]

@@ -1,9 +1,13 @@
 """The two directions of a binding agree."""
 
+from typing import get_origin
+
+import msgspec
 import pytest
 
 from tenantry.errors import InvalidInput
 from tenantry.kernel.modifier import OptionalState, TriState
+from tenantry.roles.actions import EnsuredRole, EnsureRoleAction
 from tenantry.routes import wire
 from tenantry.users.actions import ImportUsersAction, ListUsersAction, ModifyUserAction
 from tenantry.users.model import UserModifier
@@ -36,3 +40,12 @@ def test_a_fault_deep_in_a_list_is_named_with_its_place() -> None:
     with pytest.raises(InvalidInput) as caught:
         wire().of(ImportUsersAction).to_action({}, {}, body)
     assert caught.value.field == "users[1].usernme"
+
+
+def test_no_answer_loses_a_part_of_its_result() -> None:
+    for binding in wire().bindings:
+        result = binding.action.result_type()
+        names = {field.name for field in msgspec.structs.fields(get_origin(result) or result)}
+        whole = binding.answer_type is result
+        assert whole or names == {"data", "success"}, binding.action.__name__
+    assert wire().of(EnsureRoleAction).answer_type is EnsuredRole
