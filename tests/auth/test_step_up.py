@@ -10,6 +10,7 @@ from tenantry.audit.actions import SearchAuditAction
 from tenantry.auth.actions import AuthenticateAction, StepUpAction
 from tenantry.auth.step_up import SENSITIVE, is_sensitive
 from tenantry.errors import InvalidInput, PermissionError, StateConflict, StepUpRequired
+from tenantry.grants.actions import GiveAction
 from tenantry.kernel.action import ANONYMOUS, Action, Actor, Origin, acting_as
 from tenantry.kernel.modifier import OptionalState, TriState
 from tenantry.routes import ROUTES
@@ -66,6 +67,7 @@ SENSITIVE_ACTS: dict[str, Action[Any]] = {
     "purge": PurgeUserAction(user="john"),
     "session": CreateSessionAction(user="john"),
     "key": IssueAccessKeyAction(),
+    "grant": GiveAction(principal="john", permissions=["SELECT"], database="sales"),
 }
 
 

@@ -18,7 +18,7 @@ from tenantry.users.model import UserData
 
 pytestmark = pytest.mark.anyio
 
-STEPS = ("compute_sessions", "vfolders", "usage")
+STEPS = ("compute_sessions", "vfolders", "usage", "roles", "grants")
 FAILPOINTS = (
     "purge.marked",
     *(f"purge.{when}.{step}" for step in STEPS for when in ("performed", "noted")),

@@ -1,6 +1,8 @@
 """The drawn answers of `tenantry grant explain` and `what-if`, and questions from a file."""
 
+import io
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -100,6 +102,21 @@ def test_the_command_draws_a_tree_and_gives_data_to_programs(
     answers[:] = [ExplainResult(found)]
     assert main([*words, "--output", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["allowed"] is True
+
+
+def test_a_terminal_without_lines_gets_them_from_plain_characters(
+    answers: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", out)
+    answers.append(ExplainResult(explanation(allowed=True, paths=[path(roles=["staff"]), path()])))
+    assert main(["grant", "explain", "amy", "select"]) == 0
+    out.seek(0)
+    assert out.read().splitlines()[1:] == [
+        "|-- role staff",
+        "|   `-- its permission SELECT on sales",
+        "`-- its permission SELECT on sales",
+    ]
 
 
 def test_a_name_cannot_steer_the_terminal(

@@ -178,6 +178,19 @@ async def test_each_question_without_a_meaning_is_named_by_its_place(
         await tenantry.grants.check_many.wait_for_complete(CheckManyAction(questions=[]))
 
 
+async def test_a_thousand_questions_are_answered_at_once_and_no_more(
+    tenantry: App, give: Give, john: UserData
+) -> None:
+    await give("john", "SELECT", database="d")
+    asked = [Question(user="john", permission="SELECT", database=f"{'d' * n}") for n in (1, 2)]
+    action = CheckManyAction(questions=asked * 500)
+    answer = await tenantry.grants.check_many.wait_for_complete(action)
+    assert answer.allowed == [True, False] * 500
+    action = CheckManyAction(questions=[*asked * 500, asked[0]])
+    with pytest.raises(InvalidInput, match="questions"):
+        await tenantry.grants.check_many.wait_for_complete(action)
+
+
 async def test_plain_users_ask_about_themselves_and_readers_about_their_tenant(
     tenantry: App, give: Give, may: May, roadrunner: UserData, wile: UserData, alice: UserData
 ) -> None:

@@ -27,6 +27,8 @@ _REASONS: Final = {
     Reason.ELSEWHERE: "a grant holds on the databases of a tenant only, and this is none of them",
     Reason.NEVER_GRANTED: "nothing grants it",
 }
+_TWIGS: Final = ("├── ", "└── ", "│   ")
+_PLAIN_TWIGS: Final = ("|-- ", "`-- ", "|   ")
 _DATABASE = click.option("--database", help="Name of the database; everything unless named.")
 _SCHEMA = click.option("--schema", help="Schema in the database; of a table, public unless named.")
 _TABLE = click.option("--table", help="Table in the schema.")
@@ -203,13 +205,19 @@ def _draw(branch: Branch) -> None:
     from tenantry.cli import safe
     from tenantry.cli.output import say
 
+    try:
+        "".join(_TWIGS).encode(sys.stdout.encoding or "ascii")
+        twigs = _TWIGS
+    except UnicodeEncodeError:
+        twigs = _PLAIN_TWIGS
     say(safe.shown(branch.text))
-    for line in _lines(branch.below, ""):
+    for line in _lines(branch.below, "", twigs):
         say(safe.shown(line))
 
 
-def _lines(branches: Sequence[Branch], indent: str) -> Iterator[str]:
+def _lines(branches: Sequence[Branch], indent: str, twigs: tuple[str, ...]) -> Iterator[str]:
+    fork, end, trunk = twigs
     for place, branch in enumerate(branches, 1):
         last = place == len(branches)
-        yield f"{indent}{'└── ' if last else '├── '}{branch.text}"
-        yield from _lines(branch.below, indent + ("    " if last else "│   "))
+        yield f"{indent}{end if last else fork}{branch.text}"
+        yield from _lines(branch.below, indent + (" " * len(trunk) if last else trunk), twigs)
