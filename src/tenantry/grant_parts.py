@@ -68,6 +68,7 @@ class GrantParts:
             holder_repository=HolderRepository(),
             users=self._assembly.user_repository,
             principals=self._principals,
+            vocabulary=self._assembly.roles.vocabulary,
             decider=self._decider,
             clock=self._on.clock,
             cursor_key=self._on.cursor_key,

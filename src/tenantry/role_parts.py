@@ -32,11 +32,11 @@ class RoleParts:
         self._roles = RoleRepository()
         self._changes = ChangeLog()
         actions = [route.action for route in ROUTES]
-        self._vocabulary = Vocabulary(
+        self.vocabulary = Vocabulary(
             tags=frozenset(action.tag for action in actions),
             delegable=frozenset(a.tag for a in actions if a.audience in DELEGABLE),
         )
-        self.authority = Authority(role_repository=self._roles, vocabulary=self._vocabulary)
+        self.authority = Authority(role_repository=self._roles, vocabulary=self.vocabulary)
         self.companion = RoleCompanion(
             role_repository=self._roles,
             authority=self.authority,
@@ -63,7 +63,7 @@ class RoleParts:
             database=self._on.database,
             role_repository=self._roles,
             authority=self.authority,
-            vocabulary=self._vocabulary,
+            vocabulary=self.vocabulary,
             users=self._assembly.user_repository,
             change_log=self._changes,
             clock=self._on.clock,
@@ -74,7 +74,7 @@ class RoleParts:
         return RoleLists(
             database=self._on.database,
             role_repository=self._roles,
-            vocabulary=self._vocabulary,
+            vocabulary=self.vocabulary,
             users=self._assembly.user_repository,
             cursor_key=self._on.cursor_key,
         )

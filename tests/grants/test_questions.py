@@ -402,7 +402,10 @@ async def test_the_change_of_a_role_is_tried_out_without_being_made(
         "amy": (["INSERT on e", "SELECT on e"], ["INSERT on d", "SELECT on d"]),
         "zoe": (["INSERT on e", "SELECT on e"], ["SELECT on d"]),
     }
-    assert await effects(permissions=OptionalState.update(["INSERT", "select"])) == {}
+    same = ["INSERT", "select", "user.lock"]
+    assert await effects(permissions=OptionalState.update(same)) == {}
+    with pytest.raises(InvalidInput, match=r"did you mean user\.lock"):
+        await effects(permissions=OptionalState.update(["user.lokc"]))
     assert await may("amy", "INSERT", "d")
     with pytest.raises(InvalidInput):
         await effects()

@@ -38,6 +38,7 @@ from tenantry.kernel.page import Page, seal, unseal
 from tenantry.kernel.transaction import Database, Transaction
 from tenantry.privileges.model import DatabaseObject, Privilege, privilege_named
 from tenantry.record import require_well_formed
+from tenantry.roles.rules import Vocabulary
 from tenantry.users.access import Scope
 from tenantry.users.model import UserData, UserKey
 
@@ -61,6 +62,7 @@ class QuestionService:
         users: Users,
         principals: Principals,
         decider: Decider,
+        vocabulary: Vocabulary,
         clock: Clock,
         cursor_key: bytes,
     ) -> None:
@@ -69,6 +71,7 @@ class QuestionService:
         self._users = users
         self._principals = principals
         self._decider = decider
+        self._vocabulary = vocabulary
         self._clock = clock
         self._cursor_key = cursor_key
 
@@ -163,7 +166,7 @@ class QuestionService:
     async def what_if_role(self, action: WhatIfRoleAction) -> Page[RoleEffect]:
         """A page of those who would notice; InvalidInput for a change that says nothing."""
         require_well_formed(action)
-        change = rules.required_change(action.change)
+        change = rules.required_change(action.change, self._vocabulary)
         actor = current_actor()
         scope = Scope.of(actor)
         async with self._database.autocommit() as tx:

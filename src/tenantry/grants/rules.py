@@ -14,6 +14,8 @@ from tenantry.privileges.model import (
     privilege_named,
     require_level,
 )
+from tenantry.roles.powers import is_system_permission
+from tenantry.roles.rules import Vocabulary, permission_named
 from tenantry.tenants.rules import fit_database
 from tenantry.users.model import UserData, UserStatus
 from tenantry.users.names import Unfit, cap
@@ -109,16 +111,18 @@ def require_present(user: UserData) -> None:
         raise StateConflict("A deleted user is granted nothing; restore it first.")
 
 
-def required_change(change: RoleChange) -> NewRole:
-    """What would become of the role; InvalidInput where nothing is said or makes no sense."""
+def required_change(change: RoleChange, vocabulary: Vocabulary) -> NewRole:
+    """What would become of the role; InvalidInput where nothing is said or makes no sense.
+
+    Permissions of the system may be named as they are for a role; they decide on no database.
+    """
     said = change.changes()
     if not said:
         raise InvalidInput.of("change", "empty", "names nothing to change")
     permissions = databases = None
     if "permissions" in said:
-        permissions = frozenset(
-            privilege_named(text, "permissions") for text in change.permissions.value()
-        )
+        named = {permission_named(text, vocabulary) for text in change.permissions.value()}
+        permissions = frozenset(Privilege(n) for n in named if not is_system_permission(n))
     if said.get("databases") is not None:
         databases = [str(name) for name in said["databases"]]
         if not databases:
