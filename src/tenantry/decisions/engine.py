@@ -48,8 +48,8 @@ class Decisions:
         self, *, most_users: int = 2_000_000, most_numbers: int = 20_000_000, cached: int = 0
     ) -> None:
         self.world = World(Numbers())
-        self._users = Users(self.world, most_users)
         self._gates = Gates(most_numbers)
+        self._users = Users(self.world, self._gates, most_users)
         self._most_databases = max(1000, most_numbers // 100)
         self._reach: dict[int, Reach] = {}
         self._common: Reach = {}
@@ -84,7 +84,7 @@ class Decisions:
                 return False
         try:
             user = self._users.recent[user_id.int]
-            gate = self._reach[user[0]][database].gates[privilege, schema, table]
+            gate = self._reach[user[-1]][database].gates[privilege, schema, table]
         except KeyError:
             return self._look_closer(user_id, privilege, database, schema, table, now)
         allowed = not gate.keys().isdisjoint(user)
@@ -154,12 +154,12 @@ class Decisions:
         for user in users:
             with self._lock:
                 if not self._users.knows(user.id.int):
-                    self._put(user, now)
+                    self._users.put(user, now)
 
     def put_user(self, user: UserFacts, *, now: datetime) -> None:
         """Add or replace a user."""
         with self._changing():
-            self._put(user, now)
+            self._users.put(user, now)
 
     def drop_user(self, user_id: UUID) -> None:
         """Forget a user: because there is none any more, or because the facts have changed."""
@@ -212,11 +212,6 @@ class Decisions:
             finally:
                 self._epoch = Epoch()
 
-    def _put(self, user: UserFacts, now: datetime) -> None:
-        # Doors that do not know a right of the user yet must go before the user is seen.
-        self._gates.drop(self._users.give_numbers(user))
-        self._users.put(user, now)
-
     def _forget_walls(self) -> None:
         self._reach = {}
         self._common = {}
@@ -234,9 +229,9 @@ class Decisions:
         thing = object_named(database, schema, table)
         with self._lock:
             user = self._users.at(user_id.int, now)
-            if user is None or not self.world.lets_in(user[0], database):
+            if user is None or not self.world.lets_in(user[-1], database):
                 return False
-            doors = self._reach_of(user[0], database)
+            doors = self._reach_of(user[-1], database)
             key = (privilege, schema, table)
             gate = doors.gates.get(key)
             if gate is None:

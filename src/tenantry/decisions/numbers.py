@@ -40,7 +40,9 @@ class Numbers:
 
     def of(self, id: UUID | None) -> int:
         """The number of a tenant or role, which it gets now if it has none; NOBODY for none."""
-        return NOBODY if id is None else self.give(id.int)
+        if id is None:
+            return NOBODY
+        return self._given.get(id.int) or self.give(id.int)
 
     def give(self, key: Hashable) -> int:
         """The number of this, which it gets now if it has none."""

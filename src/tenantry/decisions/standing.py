@@ -35,13 +35,16 @@ def standing(world: World, user: UserFacts, now: datetime) -> Standing:
     tenant = world.numbers.of(user.tenant_id)
     if not user.active:
         return Standing(active=False, tenant=tenant)
-    active = Window(user.active_from, user.active_until)
-    window = ALWAYS.around(now, active)
-    roles = tuple(world.numbers.of(role_id) for role_id in user.role_ids)
+    active, window = Window(user.active_from, user.active_until), ALWAYS
+    if active != ALWAYS:
+        window = ALWAYS.around(now, active)
+    number = world.numbers.of
+    roles = tuple([number(role_id) for role_id in user.role_ids])
     rights: dict[Right, tuple[GrantFacts, ...]] = {}
     for grant in user.grants:
         valid = window_of(grant)
-        window = window.around(now, valid)
+        if valid is not ALWAYS:
+            window = window.around(now, valid)
         if valid.holds_at(now):
             right = world.of_grant(grant)
             rights[right] = (*rights.get(right, ()), grant)

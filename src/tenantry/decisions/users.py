@@ -3,25 +3,38 @@
 from datetime import datetime
 
 from tenantry.decisions.facts import UserFacts
+from tenantry.decisions.gates import Gates
 from tenantry.decisions.numbers import SHUT_OUT, TIMED
 from tenantry.decisions.standing import standing
 from tenantry.decisions.window import ALWAYS, Window
 from tenantry.decisions.world import Touched, World
 
 Packed = tuple[int, ...]
-"""The number of the user's tenant, then those of roles and of rights held directly."""
+"""The numbers of the user's roles, of rights held directly, and of the tenant, which opens nothing.
+
+So what opens doors is tried first.
+"""
 
 LOCKED_OUT: Packed = (SHUT_OUT,)
 LOOK_CLOSER: Packed = (TIMED,)
 
 
-def pack(world: World, user: UserFacts, now: datetime) -> tuple[Packed, Window]:
-    """The user as of now, and for how long that is so."""
-    now_having = standing(world, user, now)
-    if not now_having.active:
-        return LOCKED_OUT, now_having.window
-    rights = [world.number(right)[0] for right in now_having.rights]
-    return (now_having.tenant, *now_having.roles, *rights), now_having.window
+def pack(world: World, user: UserFacts, now: datetime) -> tuple[Packed, Window, Touched]:
+    """The user as of now, and for how long that is so.
+
+    Rights that nobody had directly before get a number; that touches doors, which do not know it.
+    """
+    having = standing(world, user, now)
+    touched: Touched = frozenset()
+    numbers = list(having.roles)
+    for right in having.rights:
+        number = world.numbers.find(right)
+        if number is None:
+            number, also = world.number(right)
+            touched = None if touched is None or also is None else touched | also
+        numbers.append(number)
+    packed = (*numbers, having.tenant) if having.active else LOCKED_OUT
+    return packed, having.window, touched
 
 
 class Users:
@@ -31,8 +44,9 @@ class Users:
     about returns from there, and each that comes anew pushes out one who has not.
     """
 
-    def __init__(self, world: World, most: int) -> None:
+    def __init__(self, world: World, gates: Gates, most: int) -> None:
         self._world = world
+        self._gates = gates
         self._most = max(2, most)
         self.recent: dict[int, Packed] = {}
         self._others: dict[int, Packed] = {}
@@ -45,24 +59,15 @@ class Users:
         """Whether the user is here."""
         return id in self.recent or id in self._others
 
-    def give_numbers(self, user: UserFacts) -> Touched:
-        """Number the user's rights; what is returned are databases whose doors are made anew."""
-        touched: set[str] = set()
-        for grant in user.grants:
-            _, also = self._world.number(self._world.of_grant(grant))
-            if also is None:
-                return None
-            touched |= also
-        return frozenset(touched)
-
     def put(self, user: UserFacts, now: datetime) -> None:
-        """Add or replace a user whose rights have numbers."""
-        packed, window = pack(self._world, user, now)
-        self.drop(user.id.int)
+        """Add or replace a user."""
+        packed, window = self._prepared(user, now)
+        id = user.id.int
+        self.drop(id)
         if window != ALWAYS:
-            self._timed[user.id.int] = user, packed, window
+            self._timed[id] = user, packed, window
             packed = LOOK_CLOSER
-        self._add(user.id.int, packed)
+        self._add(id, packed)
 
     def drop(self, id: int) -> None:
         """Forget a user."""
@@ -82,9 +87,15 @@ class Users:
             return packed
         user, packed, window = self._timed[id]
         if not window.holds_at(now):
-            packed, window = pack(self._world, user, now)
+            packed, window = self._prepared(user, now)
             self._timed[id] = user, packed, window
         return packed
+
+    def _prepared(self, user: UserFacts, now: datetime) -> tuple[Packed, Window]:
+        """The user as of now, when doors that do not know a right of the user yet are gone."""
+        packed, window, touched = pack(self._world, user, now)
+        self._gates.drop(touched)
+        return packed, window
 
     def _add(self, id: int, packed: Packed) -> None:
         if len(self) >= self._most:
