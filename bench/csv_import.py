@@ -47,7 +47,8 @@ async def _copy(
     taken: list[float] = []
     for batch in _batches(tenant_id, count, prefix):
         began = time.perf_counter()
-        await world.bare.copy_records_to_table("users", records=batch, columns=list(COLUMNS))
+        # As the owner: COPY does not go through row-level security.
+        await world.owner.copy_records_to_table("users", records=batch, columns=list(COLUMNS))
         taken.append(time.perf_counter() - began)
     contestant.by_round.append(taken)
 

@@ -34,7 +34,7 @@ ROLES_A_USER, GRANTS_A_USER = 3, 2
 USERS_A_ROLE = 100
 EVERYBODY = "everybody"
 """A role that every tenth user holds."""
-DATABASES, TABLES = 100, 1000
+DATABASES, TABLES, ROOM = 100, 1000, 50
 GRANTED_TO_ROLES = 0.05
 PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE")
 PORTION = 20_000
@@ -221,14 +221,14 @@ def _grants(roles: Sequence[UUID], users: Sequence[UUID]) -> Iterator[Row]:
     to_roles = int(len(users) * GRANTS_A_USER * GRANTED_TO_ROLES)
     for number in range(len(users) * GRANTS_A_USER):
         role = number < to_roles
-        principal = roles[number % len(roles)] if role else users[number % len(users)]
-        # The same principal meets another table each time, so no grant is made twice.
-        place = number // (len(roles) if role else len(users)) * 7 + dice.randrange(7)
-        table = (number * 31 + place) % TABLES
+        principals = roles if role else users
+        turn, place = divmod(number, len(principals))
+        # The same principal meets other tables in each turn, so no grant is made twice.
+        table = (ROOM * (turn + place) + dice.randrange(ROOM)) % TABLES
         yield (
             uuid7(NOW),
-            None if role else principal,
-            principal if role else None,
+            None if role else users[place],
+            roles[place] if role else None,
             dice.choice(PRIVILEGES),
             f"db{number % DATABASES}",
             "public",

@@ -65,6 +65,8 @@ DELETE = Statement(
     "Remove grants; which were still there.",
     "delete from grants where id = any($1::uuid[]) returning id",
 )
+# That a grant is a user's or a role's says nothing, but lets both indexes by object be used, which
+# hold either kind: otherwise all grants on a database are looked through for those on one table.
 PAGE = Statement(
     "grants.page",
     "Grants in the order of their ids: whose, on what, and what the asker can see.",
@@ -78,6 +80,7 @@ PAGE = Statement(
         and ($8::uuid is null or u.tenant_id = $8
             or (u.id is null and (r.tenant_id = $8 or r.tenant_id is null)))
         and ($9::uuid is null or g.user_id = $9)
+        and (g.user_id is not null or g.role_id is not null)
     order by g.id limit $10
     """,
     anew=True,
