@@ -7,12 +7,16 @@ import pytest
 
 from tenantry.app import App
 from tenantry.kernel.action import acting_as
-from tenantry.tenants.actions import AssignUserToTenantAction, DeleteTenantAction
+from tenantry.tenants.actions import (
+    AssignUserToTenantAction,
+    DeleteTenantAction,
+    PreviewTenantDeletionAction,
+)
 from tenantry.testing.users import make_user
 from tenantry.users.actions import PreviewPurgeAction, PurgeUserAction
 from tenantry.users.model import UserData
 
-from .conftest import Give, Held, May, Trail
+from .conftest import Give, Held, MakeRole, May, Trail
 
 pytestmark = pytest.mark.anyio
 
@@ -102,12 +106,24 @@ async def test_what_a_purged_admin_granted_stays(
 
 
 async def test_a_tenant_that_is_deleted_takes_its_grants_along(
-    tenantry: App, give: Give, held: Held, wile: UserData, roadrunner: UserData, umbrella: str
+    tenantry: App,
+    give: Give,
+    held: Held,
+    make_role: MakeRole,
+    wile: UserData,
+    roadrunner: UserData,
+    umbrella: str,
 ) -> None:
+    await make_role("tracker", tenant="acme")
+    await make_user(tenantry, "coyote", domain_name="acme")
     with acting_as(wile):
-        await give("roadrunner", "SELECT", database="acme-sales")
+        for principal in ("roadrunner", "coyote", "tracker"):
+            await give(principal, "SELECT", database="acme-sales")
     await give("roadrunner", "SELECT", database="nobodys")
     await move(tenantry, "roadrunner", umbrella)
+    preview = PreviewTenantDeletionAction("acme")
+    plan = await tenantry.tenants.preview_deletion.wait_for_complete(preview)
+    assert plan.data.removed["grants"] == 2
     receipt = await tenantry.tenants.delete_tenant.wait_for_complete(DeleteTenantAction("acme"))
-    assert receipt.data.removed["grants"] == 1
+    assert receipt.data.removed == plan.data.removed
     assert [g.database for g in await held("roadrunner")] == ["nobodys"]

@@ -88,7 +88,14 @@ async def test_a_preview_says_what_would_go_and_changes_nothing(
 ) -> None:
     before = await find_tenant("acme")
     plan = await preview(tenantry)
-    assert plan.removed == {"users": 2, "databases": 1, "groups": 1, "roles": 0, "sessions": 0}
+    assert plan.removed == {
+        "users": 2,
+        "databases": 1,
+        "grants": 0,
+        "groups": 1,
+        "roles": 0,
+        "sessions": 0,
+    }
     assert (plan.done, plan.job_id) == (False, None)
     assert await find_tenant("acme") == before
     assert await find_user("roadrunner") is not None
@@ -226,7 +233,7 @@ async def test_every_table_that_names_a_tenant_is_emptied_or_kept_on_purpose(
     rows = await owner.fetch(
         "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid"
         " where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')"
-        " and not c.relispartition and a.attname = 'tenant_id'"
+        " and not c.relispartition and a.attname in ('tenant_id', 'within_id')"
     )
     removed = {statement.sql.split()[2] for statement in REMOVE_ALL.values()}
     of_users = {"users", "memberships", "vfolders", "compute_sessions", "usage_samples"}

@@ -159,7 +159,9 @@ REMOVED = ("databases", "grants", "groups", "roles", "sessions")
 """What goes with a tenant beside its users, in this order."""
 _ROWS = {
     "databases": "tenant_databases where tenant_id = $1",
-    "grants": "grants where within_id = $1",
+    # Those of its users go with these.
+    "grants": "grants where within_id = $1 and not exists ("
+    "select from users u where u.id = grants.user_id and u.tenant_id = $1)",
     "groups": "groups where tenant_id = $1",
     "roles": "roles where tenant_id = $1",
     "sessions": "sessions where tenant_id = $1",
