@@ -107,7 +107,7 @@ class MariaShop:
 
     def accounts(self) -> set[tuple[str, str, str]]:
         """All users and roles on the server."""
-        return set(self._ask("select User, Host, is_role from mysql.user"))
+        return set(self._ask("select User, Host, is_role from mysql.user where User <> 'PUBLIC'"))
 
     @classmethod
     async def opened(cls, server: EmbeddedMariaDB) -> Self:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from tenantry.databases.model import PrincipalKind
 from tenantry.errors import InvalidInput
@@ -31,11 +31,9 @@ def owner_name(scope: UUID) -> str:
     return generated_name(scope, PrincipalKind.OWNER, scope)
 
 
-def umbrella_name(login: str) -> str:
+def umbrella_name(scope: UUID, login: str) -> str:
     """The name of the role that holds all roles of this login."""
-    digest = hashlib.blake2s(b"umbrella" + login.encode(), digest_size=9).hexdigest()
-    scope = login[4:12] if is_generated(login) else "adopted0"
-    return f"{PREFIX}{_LETTER[PrincipalKind.UMBRELLA]}{scope}_{digest}"
+    return generated_name(scope, PrincipalKind.UMBRELLA, uuid5(scope, login))
 
 
 def is_generated(name: str, scope: UUID | None = None) -> bool:

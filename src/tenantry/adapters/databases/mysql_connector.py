@@ -22,7 +22,7 @@ from pymysql.cursors import DictCursor
 
 from tenantry.adapters.databases.mysql_dialect import MysqlDialect
 from tenantry.adapters.databases.mysql_inspection import Row, inspect
-from tenantry.adapters.databases.quoting import mysql_account
+from tenantry.adapters.databases.quoting import mysql_grantee
 from tenantry.databases.address import Address
 from tenantry.databases.managed import DatabaseKind
 from tenantry.databases.model import FoundState, Plan, Step
@@ -130,7 +130,7 @@ class MysqlConnector:
     async def open_login(
         self, scope: UUID, name: str, password: str, valid_until: datetime
     ) -> None:
-        statement = f"ALTER USER {mysql_account(name)} {self._identified(password)} ACCOUNT UNLOCK"
+        statement = f"ALTER USER {mysql_grantee(name)} {self._identified(password)} ACCOUNT UNLOCK"
 
         def run(session: Session) -> None:
             _require_ours(session, name)
@@ -246,14 +246,15 @@ def _apply(
 
 def _end(session: Session, names: Sequence[str], patience: float) -> int:
     """End all connections of these; how many there were."""
+    users = [name.rpartition("@")[0] or name for name in names]
     ended: set[int] = set()
     limit = time.monotonic() + patience
-    while names:
-        places = ", ".join(["%s"] * len(names))
+    while users:
+        places = ", ".join(["%s"] * len(users))
         rows = session.ask(
             f"select id from information_schema.processlist where user in ({places})"
             " and id <> connection_id()",
-            *names,
+            *users,
         )
         if not rows:
             break

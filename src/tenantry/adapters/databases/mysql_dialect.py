@@ -6,10 +6,9 @@ from uuid import UUID, uuid5
 
 from tenantry.adapters.databases.mysql import FORMS, MYSQL_FORMS, READ, RULES
 from tenantry.adapters.databases.quoting import (
-    mysql_account,
+    mysql_grantee,
     mysql_object,
     mysql_pattern,
-    mysql_role,
 )
 from tenantry.adapters.databases.rules import Form, judged, statements
 from tenantry.databases.managed import DatabaseKind
@@ -31,7 +30,6 @@ from tenantry.privileges.model import DEFAULT_SCHEMA, DatabaseObject, Level, Pri
 
 UNUSABLE = "IDENTIFIED VIA mysql_native_password USING 'invalid'"
 MYSQL_UNUSABLE = "IDENTIFIED WITH caching_sha2_password"
-_GROUPS = (PrincipalKind.ROLE, PrincipalKind.UMBRELLA)
 
 
 class MysqlDialect:
@@ -45,15 +43,13 @@ class MysqlDialect:
         """With an umbrella over all roles of a user, since only one role is active there."""
         users = {one.name for one in wanted.principals if one.kind is PrincipalKind.USER}
         under = sorted({member for member, _ in wanted.members if member in users})
+        over = {name: umbrella_name(wanted.scope, name) for name in under}
         umbrellas = [
-            WantedPrincipal(uuid5(wanted.scope, name), PrincipalKind.UMBRELLA, umbrella_name(name))
+            WantedPrincipal(uuid5(wanted.scope, name), PrincipalKind.UMBRELLA, over[name])
             for name in under
         ]
-        held = {
-            (umbrella_name(member) if member in users else member, role)
-            for member, role in wanted.members
-        }
-        worn = {(name, umbrella_name(name)) for name in under}
+        held = {(over.get(member, member), role) for member, role in wanted.members}
+        worn = set(over.items())
         return replace(
             wanted,
             principals=(*wanted.principals, *umbrellas),
@@ -102,9 +98,9 @@ class MysqlDialect:
     def create(self, principal: WantedPrincipal, scope: UUID, found: FoundState) -> str:
         """A user is locked and has no password that could be typed."""
         if principal.kind is not PrincipalKind.USER:
-            return f"CREATE ROLE {mysql_role(principal.name)}"
+            return f"CREATE ROLE {mysql_grantee(principal.name)}"
         unusable = MYSQL_UNUSABLE if self._is_mysql else UNUSABLE
-        return f"CREATE USER {mysql_account(principal.name)} {unusable} ACCOUNT LOCK"
+        return f"CREATE USER {mysql_grantee(principal.name)} {unusable} ACCOUNT LOCK"
 
     def adopt(self, name: str, scope: UUID) -> str | None:
         """There is no place for a mark: the name that was adopted is the mark."""
@@ -112,13 +108,13 @@ class MysqlDialect:
 
     def drop(self, name: str, heir: str) -> str:
         """Nobody owns anything there, so nothing has to be passed on."""
-        what = "ROLE" if kind_of(name) in _GROUPS else "USER"
+        what = "USER" if kind_of(name) is PrincipalKind.USER else "ROLE"
         return f"DROP {what} {_grantee(name)}"
 
     def lock(self, name: str) -> str:
         """Its password is forgotten, too."""
         unusable = MYSQL_UNUSABLE if self._is_mysql else UNUSABLE
-        return f"ALTER USER {mysql_account(name)} {unusable} ACCOUNT LOCK"
+        return f"ALTER USER {mysql_grantee(name)} {unusable} ACCOUNT LOCK"
 
     def grants(self, rights: Iterable[Right]) -> list[tuple[str, list[Right]]]:
         """GRANT and SET DEFAULT ROLE."""
@@ -158,9 +154,7 @@ def _missing(place: DatabaseObject, found: FoundState) -> str | None:
 
 
 def _grantee(name: str) -> str:
-    if name == PUBLIC:
-        return "PUBLIC"
-    return mysql_role(name) if kind_of(name) in _GROUPS else mysql_account(name)
+    return "PUBLIC" if name == PUBLIC else mysql_grantee(name)
 
 
 def _from_nobody(statement: str, right: Right) -> str:

@@ -1,7 +1,7 @@
 """What there is on a server of the MySQL family, read from its tables of grants.
 
-An account is called by its name where it is good from everywhere, as ours are, and otherwise by
-``name@host``. Blocking: called in the connector's thread.
+Ours and roles are called by their names, other users by ``name@host``. Blocking: called in the
+connector's thread.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,8 +23,6 @@ from tenantry.databases.names import is_generated
 Row = Mapping[str, Any]  # Any: columns have types of their own
 Ask = Callable[..., list[Row]]
 
-EVERYWHERE = ("%", "")
-"""The hosts of accounts that are good from everywhere, and of roles."""
 NOBODY = ("", "PUBLIC")
 """The users whose rights everybody has."""
 _PARTS = frozenset({RightKind.TABLE, RightKind.COLUMN, RightKind.ROUTINE})
@@ -106,7 +104,8 @@ def inspect(
 
 
 def _called(name: str, host: str) -> str:
-    return name if host in EVERYWHERE else f"{name}@{host}"
+    plain = host == "" or (host == "%" and is_generated(name))
+    return name if plain else f"{name}@{host}"
 
 
 def _principal(row: Row, ours: set[str]) -> FoundPrincipal:
@@ -204,6 +203,6 @@ def _defaults(rows: Iterable[Row]) -> Iterator[Right]:
 def _shadows(rows: Iterable[Row], ours: set[str]) -> Iterator[Right]:
     """Accounts with a name of ours that are found first by who logs in from some place."""
     for row in rows:
-        if row["User"] in ours and row["Host"] not in EVERYWHERE:
+        if row["User"] in ours and row["Host"] not in ("%", ""):
             path = (row["User"], row["Host"])
             yield Right(row["User"], RightKind.ATTRIBUTE, path, "SHADOW")

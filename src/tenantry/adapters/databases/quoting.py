@@ -1,6 +1,7 @@
 """How a name becomes a part of a statement: one function a dialect, and what it refuses."""
 
-from tenantry.databases.names import require_identifier, require_text
+from tenantry.databases.model import PrincipalKind
+from tenantry.databases.names import kind_of, require_identifier, require_text
 from tenantry.errors import InvalidInput
 
 
@@ -34,11 +35,14 @@ def mysql_pattern(name: str) -> str:
     return name.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%")
 
 
-def mysql_account(name: str) -> str:
-    """A user of the MySQL family, from wherever it comes; never everybody or a server's own."""
-    return mysql_role(name) + "@'%'"
+def mysql_grantee(name: str) -> str:
+    """Who is given something: a role, or a user with the host from which it comes.
 
-
-def mysql_role(name: str) -> str:
-    """A role of the MySQL family."""
-    return mysql_object(require_identifier(name))
+    Ours come from everywhere; others are called by ``name@host``, as the server tells them.
+    """
+    require_identifier(name)
+    kind = kind_of(name)
+    if kind is not PrincipalKind.USER and "@" not in name:
+        return mysql_object(name)
+    user, _, host = name.rpartition("@") if kind is None else (name, "@", "%")
+    return f"{mysql_object(user)}@{mysql_object(host)}"

@@ -11,6 +11,7 @@ Item = TypeVar("Item")
 PRINCIPALS_AT_ONCE = 200
 OPTION = "OPTION FOR "
 """In the word of a right to pass another one on."""
+_WORD_BY_WORD = frozenset({RightKind.COLUMN, RightKind.SERVER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def _blocks(rights: Iterable[Right]) -> list[Block]:
     """Rights put together by principal first or by object first, whichever makes fewer blocks."""
     held: dict[tuple[str, tuple[str, ...], str, bool], list[str]] = {}
     for right in sorted(rights):
-        alone = OPTION in right.word or right.kind is RightKind.COLUMN
+        alone = OPTION in right.word or right.kind in _WORD_BY_WORD
         held.setdefault((right.principal, right.path, right.grantor, alone), []).append(right.word)
     by_principal: dict[tuple[tuple[str, ...], str, str], list[tuple[str, ...]]] = {}
     by_path: dict[tuple[tuple[str, ...], str, tuple[str, ...]], list[str]] = {}
