@@ -70,6 +70,7 @@ class GrantParts:
             principals=self._principals,
             vocabulary=self._assembly.roles.vocabulary,
             decider=self._decider,
+            answers=self.checks,
             clock=self._on.clock,
             cursor_key=self._on.cursor_key,
         )
@@ -92,6 +93,7 @@ class GrantParts:
             feed=self._on.feed,
             resident=self.resident,
             decider=self._decider,
+            holders=HolderRepository(),
             clock=self._on.clock,
             seconds=self._on.settings.statement_timeout,
         )

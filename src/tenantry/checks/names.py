@@ -23,7 +23,9 @@ class Names:
         self.ids[typed] = user_id
         self._typed[user_id] = (*self._typed.get(user_id, ()), typed)
 
-    def drop(self, user_id: UUID) -> None:
-        """Forget all names of a user."""
-        for typed in self._typed.pop(user_id, ()):
+    def drop(self, user_id: UUID) -> tuple[str, ...]:
+        """Forget all names of a user; which they were."""
+        names = self._typed.pop(user_id, ())
+        for typed in names:
             self.ids.pop(typed, None)
+        return names

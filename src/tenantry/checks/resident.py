@@ -21,7 +21,7 @@ from tenantry.grants.loading import Loaded, load
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Row, Transaction
 from tenantry.users.model import is_uuid
-from tenantry.users.names import login_key
+from tenantry.users.names import fold, login_key
 
 BATCH = 1000
 """So many users are read at once."""
@@ -49,11 +49,12 @@ class Held:
     filled: int = 0
     """Rises with everything that is put in."""
 
-    def drop_user(self, user_id: UUID) -> None:
-        """Forget a user, and by what names."""
-        if self.homes.pop(user_id, None) is not None:
-            self.engine.drop_user(user_id)
-            self.names.drop(user_id)
+    def drop_user(self, user_id: UUID) -> tuple[str, ...]:
+        """Forget a user, and the names that were typed for it; which they were."""
+        if self.homes.pop(user_id, None) is None:
+            return ()
+        self.engine.drop_user(user_id)
+        return self.names.drop(user_id)
 
     def put_tenants(self, tenants: Mapping[UUID, TenantFacts]) -> None:
         """Put in what is not so already."""
@@ -148,7 +149,7 @@ class Resident:
                 held = self.held
                 known = held.names.ids
                 typed = [one for one in principals if isinstance(one, str)]
-                found = await find(tx, [one for one in typed if one not in known])
+                found = await _find(tx, [one for one in typed if one not in known])
                 wanted = {one for one in principals if isinstance(one, UUID)}
                 wanted |= {known[one] for one in typed if one in known} | set(found.values())
                 missing = [one for one in wanted if not held.engine.knows(one)]
@@ -183,8 +184,7 @@ class Resident:
 
         What was not overtaken is at least as new as what is kept, so all of it is put in.
         """
-        for user_id in user_ids:
-            held.drop_user(user_id)
+        typed = {user_id: held.drop_user(user_id) for user_id in user_ids}
         held.put_tenants(loaded.tenants)
         for role_id in role_ids:
             if role_id not in loaded.roles and held.roles.pop(role_id, None) is not None:
@@ -197,6 +197,10 @@ class Resident:
         for user_id, user in loaded.users.items():
             held.homes[user_id] = user.tenant_id
             held.engine.put_user(user, now=now)
+            key = fold(loaded.names[user_id])
+            for name in typed.get(user_id, ()):
+                if is_uuid(name) or login_key(name) == key:
+                    held.names.put(name, user_id)
         held.filled += 1
         if len(held.homes) > 2 * self._most_users:
             self.let_go()  # the engine forgets users by itself, and the rest here is not told
@@ -219,7 +223,7 @@ class Resident:
         raise ConnectionError(_TOO_FAST)
 
 
-async def find(tx: Transaction, names: Sequence[str]) -> dict[str, UUID]:
+async def _find(tx: Transaction, names: Sequence[str]) -> dict[str, UUID]:
     """Who bears these names, which may be ids."""
     found = {name: UUID(name) for name in names if is_uuid(name)}
     keys = {name: login_key(name) for name in names if name not in found}

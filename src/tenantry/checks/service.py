@@ -2,39 +2,24 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
-from enum import StrEnum
 from functools import lru_cache
-from typing import NamedTuple
 from uuid import UUID
 
 from tenantry.changes.feed import ChangeFeed
-from tenantry.checks.resident import Resident, find
+from tenantry.checks.resident import Resident
 from tenantry.errors import ConnectionError, NotWarm, TenantryError
 from tenantry.grants.deciding import Decider
+from tenantry.grants.holders import HolderRepository
+from tenantry.grants.model import Asked, Consistency
 from tenantry.grants.rules import required_object
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Database
-from tenantry.privileges.model import DatabaseObject, Privilege, privilege_named
+from tenantry.privileges.model import Privilege, privilege_named
+from tenantry.users.access import Scope
 
 Principal = UUID | str
 """A user: by id, or by username as people type it."""
-
-
-class Consistency(StrEnum):
-    """How sure the answer must be."""
-
-    BOUNDED = "bounded"
-    """From memory where it can be; never older than the bound that the settings say."""
-    STRONG = "strong"
-    """From the database, as of now."""
-
-
-class Asked(NamedTuple):
-    """A question in its normal form."""
-
-    principal: Principal
-    privilege: Privilege
-    on: DatabaseObject
+EVERYBODY = Scope()
 
 
 @lru_cache(maxsize=65_536)
@@ -62,6 +47,7 @@ class Checks:
         feed: ChangeFeed,
         resident: Resident,
         decider: Decider,
+        holders: HolderRepository,
         clock: Clock,
         seconds: float,
     ) -> None:
@@ -69,6 +55,7 @@ class Checks:
         self._feed = feed
         self._resident = resident
         self._decider = decider
+        self._holders = holders
         self._clock = clock
         self._seconds = seconds
         self._warming: dict[Principal, asyncio.Future[None]] = {}
@@ -114,12 +101,14 @@ class Checks:
             allowed = held.engine.check(user_id, privilege, *parts, now=now)
         return allowed
 
-    def home_of(self, principal: Principal) -> tuple[UUID, UUID] | None:
-        """The id and the tenant of a user who is in memory."""
+    def sees(self, scope: Scope, principal: Principal) -> bool:
+        """Whether a user who is in memory is in this scope; NotWarm for one who is not."""
         held = self._resident.held
         user_id = held.names.ids.get(principal) if isinstance(principal, str) else principal
         home = held.homes.get(user_id) if user_id is not None else None
-        return (user_id, home) if user_id is not None and home is not None else None
+        if home is None:
+            raise NotWarm
+        return scope.tenant_id in (None, home) and scope.user_id in (None, user_id)
 
     async def warm(self, principals: Collection[Principal]) -> None:
         """Have these users in memory, so that ``check`` answers; who is not there is left out."""
@@ -144,37 +133,38 @@ class Checks:
         """
         on = required_object(database, schema, table)
         asked = Asked(principal, privilege_of(privilege), on)
-        (answer,) = await self.ask_many([asked], at_least=at_least, consistency=consistency)
+        (answer,) = await self.answer([asked], at_least=at_least, consistency=consistency)
         return answer
 
-    async def ask_many(
+    async def answer(
         self,
         asked: Sequence[Asked],
+        scope: Scope = EVERYBODY,
         *,
         at_least: int | None = None,
         consistency: Consistency = Consistency.BOUNDED,
     ) -> list[bool]:
-        """The same for many questions; those that memory cannot answer are of one moment."""
+        """The same for many questions, about users in this scope; no for all others."""
         if at_least is not None:
             await self._feed.reach(at_least, self._seconds)
         if consistency is Consistency.STRONG or not self._feed.is_current():
-            return await self._strong(asked)
-        answers = [self._known(one) for one in asked]
-        unknown = {
-            one.principal for one, answer in zip(asked, answers, strict=True) if answer is None
-        }
-        if not unknown:
-            return [bool(answer) for answer in answers]
-        await asyncio.gather(*(self._warmed(principal) for principal in unknown))
-        answers = [self._known(one) for one in asked]
-        left = [one for one, answer in zip(asked, answers, strict=True) if answer is None]
-        found = iter(await self._strong(left) if left else ())
-        return [answer if answer is not None else next(found) for answer in answers]
+            return await self._strong(asked, scope)
+        answers = [self._known(one, scope) for one in asked]
+        cold = {one.user for one, found in zip(asked, answers, strict=True) if found is None}
+        if not cold:
+            return [bool(found) for found in answers]
+        await asyncio.gather(*(self._warmed(user) for user in cold))
+        answers = [self._known(one, scope) for one in asked]
+        left = [one for one, found in zip(asked, answers, strict=True) if found is None]
+        told = iter(await self._strong(left, scope) if left else ())
+        return [found if found is not None else next(told) for found in answers]
 
-    def _known(self, asked: Asked) -> bool | None:
+    def _known(self, asked: Asked, scope: Scope) -> bool | None:
         on = asked.on
         try:
-            return self.decide(asked.principal, asked.privilege, (on.database, on.schema, on.table))
+            return self.sees(scope, asked.user) and self.decide(
+                asked.user, asked.privilege, (on.database, on.schema, on.table)
+            )
         except NotWarm:
             return None
 
@@ -203,18 +193,17 @@ class Checks:
         finally:
             self._warmer = None
 
-    async def _strong(self, asked: Sequence[Asked]) -> list[bool]:
+    async def _strong(self, asked: Sequence[Asked], scope: Scope) -> list[bool]:
         """As the database has it now."""
-        names = {one.on.database for one in asked if one.on.database is not None}
+        databases = {one.on.database for one in asked if one.on.database is not None}
+        named = list({str(one.user) for one in asked})
         async with self._database.autocommit() as tx:
-            typed = [one.principal for one in asked if isinstance(one.principal, str)]
-            ids: dict[Principal, UUID] = {}
-            ids.update(await find(tx, typed))
-            ids.update({id: id for one in asked if isinstance(id := one.principal, UUID)})
-            picture = await self._decider.picture(tx, set(ids.values()), databases=names)
+            ids = await self._holders.user_ids(tx, scope, named)
+            picture = await self._decider.picture(tx, set(ids.values()), databases=databases)
+        found = [(ids.get(str(one.user)), one) for one in asked]
         return [
-            one.principal in ids and picture.allows(ids[one.principal], one.privilege, one.on)
-            for one in asked
+            user_id is not None and picture.allows(user_id, one.privilege, one.on)
+            for user_id, one in found
         ]
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Generic, TypeVar
 import msgspec
 
 from tenantry.grants.model import (
+    Consistency,
     Explanation,
     GivenGrants,
     GrantData,
@@ -140,6 +141,20 @@ Permission = Annotated[str, msgspec.Meta(description="Name of the privilege, suc
 User = Annotated[str, msgspec.Meta(description="Username or id of the user")]
 
 
+AtLeast = Annotated[
+    int,
+    msgspec.Meta(
+        ge=0,
+        le=2**62,
+        description="Version that the answer must know of, as a change has returned it",
+    ),
+]
+HowSure = Annotated[
+    Consistency,
+    msgspec.Meta(description="bounded: from memory while that is fresh; strong: of this moment"),
+]
+
+
 class Question(Input, frozen=True, kw_only=True):
     """Whether a user may do something on the whole of an object."""
 
@@ -175,6 +190,7 @@ class CheckAction(OnUser[CheckResult], frozen=True, kw_only=True):
     """Whether a user may do something on the whole of an object now.
 
     Without a table it is about the whole schema or database, without a database about everything.
+    ``current_user`` is whoever asks.
     """
 
     tag: ClassVar[str] = "grant.check"
@@ -184,15 +200,19 @@ class CheckAction(OnUser[CheckResult], frozen=True, kw_only=True):
     database: Database = None
     schema: Schema = None
     table: Table = None
+    at_least: AtLeast | None = None
+    consistency: HowSure = Consistency.BOUNDED
 
 
 class CheckManyAction(Action[CheckManyResult], frozen=True, kw_only=True):
-    """The same for up to 1,000 questions at once, all answered as of one moment."""
+    """The same for up to 1,000 questions at once."""
 
     tag: ClassVar[str] = "grant.check_many"
     audience: ClassVar[Audience] = Audience.AUTHENTICATED
     reads: ClassVar[bool] = True
     questions: Annotated[list[Question], msgspec.Meta(max_length=1000, description="What is asked")]
+    at_least: AtLeast | None = None
+    consistency: HowSure = Consistency.BOUNDED
 
 
 class CheckAccessAction(OnUser[CheckResult], frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ LOAD = Statement(
     " grants, the tenants that are concerned, and whose databases are.",
     """
     with recursive asked as (
-        select u.id, u.tenant_id, u.status, u.locked_at, u.lock_expires_at,
+        select u.id, u.username, u.tenant_id, u.status, u.locked_at, u.lock_expires_at,
             array(select m.role_id from role_members m where m.user_id = u.id) as role_ids
         from users u where u.id = any($1::uuid[])
     ), reached (role_id) as (
@@ -73,7 +73,7 @@ class Loaded:
     tenants: Mapping[UUID, TenantFacts]
     databases: Mapping[str, UUID]
     names: Mapping[UUID, str]
-    """Of roles and tenants."""
+    """Of users, roles and tenants."""
     statuses: Mapping[UUID, str]
     """Of users and tenants, as they are stored."""
 
@@ -103,13 +103,16 @@ async def load(
         roles={role.id: role.facts(grants.get(role.id, ())) for role in roles},
         tenants={tenant.id: tenant.facts() for tenant in tenants},
         databases={one.database: one.tenant_id for one in owned},
-        names={r.id: r.name for r in roles} | {t.id: t.name for t in tenants},
+        names={r.id: r.name for r in roles}
+        | {t.id: t.name for t in tenants}
+        | {u.id: u.username for u in users},
         statuses={u.id: u.status for u in users} | {t.id: t.status for t in tenants},
     )
 
 
 class _User(msgspec.Struct, frozen=True):
     id: UUID
+    username: str
     tenant_id: UUID
     status: str
     locked_at: datetime | None

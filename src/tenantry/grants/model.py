@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -19,6 +19,23 @@ RoleDatabases = Annotated[
     list[str],
     msgspec.Meta(max_length=1000, description="Databases on which alone; null is every one"),
 ]
+
+
+class Consistency(StrEnum):
+    """How sure the answer to a check must be."""
+
+    BOUNDED = "bounded"
+    """From memory where it can be; never older than the bound that the settings say."""
+    STRONG = "strong"
+    """From the database, as of now."""
+
+
+class Asked(NamedTuple):
+    """A check in its normal form: whom, by id or as typed, what, and where."""
+
+    user: UUID | str
+    privilege: Privilege
+    on: DatabaseObject
 
 
 class PrincipalType(StrEnum):

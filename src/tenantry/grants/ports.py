@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
+from tenantry.grants.model import Asked, Consistency
 from tenantry.kernel.transaction import Transaction
 from tenantry.roles.repository import Place, RoleKey
 from tenantry.users.access import Scope
@@ -33,3 +34,20 @@ class Roles(Protocol):
         self, tx: Transaction, named: Sequence[str], place: Place, scope: Scope
     ) -> Mapping[str, RoleKey]:
         """Roles by what they were called, which stay until the transaction ends."""
+
+
+class Answers(Protocol):
+    """Answers checks, from memory where that is fresh."""
+
+    async def answer(
+        self,
+        asked: Sequence[Asked],
+        scope: Scope = ...,
+        *,
+        at_least: int | None = None,
+        consistency: Consistency = Consistency.BOUNDED,
+    ) -> list[bool]:
+        """The answers in order; no for whoever is not in this scope.
+
+        They know of the version ``at_least``; InvalidInput where there is none such.
+        """

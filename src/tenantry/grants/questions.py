@@ -28,11 +28,11 @@ from tenantry.grants.actions import (
 )
 from tenantry.grants.deciding import Decider
 from tenantry.grants.holders import HolderRepository
-from tenantry.grants.model import Holder, RoleEffect
-from tenantry.grants.ports import Users
+from tenantry.grants.model import Asked, Holder, RoleEffect
+from tenantry.grants.ports import Answers, Users
 from tenantry.grants.principals import Principals
 from tenantry.grants.telling import effect_told, explanation_told, permissions_told
-from tenantry.kernel.action import SYSTEM, acting_as, current_actor
+from tenantry.kernel.action import SYSTEM, Actor, acting_as, current_actor
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.page import Page, seal, unseal
 from tenantry.kernel.transaction import Database, Transaction
@@ -45,6 +45,8 @@ from tenantry.users.model import UserData, UserKey
 Candidates = Callable[[Transaction, UUID | None], Awaitable[list[UUID]]]
 Chosen = Callable[[Sequence[UUID]], Awaitable[list[UUID]]]
 
+ONESELF = "current_user"
+"""Whoever asks; no user bears this name."""
 MOST_HELPFUL = 200
 """Among so many roles those are looked for that would help."""
 ROUNDS = 5
@@ -63,10 +65,12 @@ class QuestionService:
         principals: Principals,
         decider: Decider,
         vocabulary: Vocabulary,
+        answers: Answers,
         clock: Clock,
         cursor_key: bytes,
     ) -> None:
         self._database = database
+        self._answers = answers
         self._holders = holder_repository
         self._users = users
         self._principals = principals
@@ -80,26 +84,33 @@ class QuestionService:
         require_well_formed(action)
         privilege = privilege_named(action.permission)
         on = rules.required_object(action.database, action.schema, action.table)
-        user_id = (await self._ids([action.user])).get(action.user)
-        if user_id is None:
-            return CheckResult(allowed=False)
-        async with self._everything() as tx:
-            picture = await self._decider.picture(tx, [user_id], databases=_named([on]))
-        return CheckResult(picture.allows(user_id, privilege, on))
+        actor = current_actor()
+        [allowed] = await self._answers.answer(
+            [Asked(_whom(actor, action.user), privilege, on)],
+            Scope.of(actor),
+            at_least=action.at_least,
+            consistency=action.consistency,
+        )
+        return CheckResult(allowed)
 
     async def check_many(self, action: CheckManyAction) -> CheckManyResult:
-        """All answers as of one moment; InvalidInput names every question without a meaning."""
+        """The answers in order; InvalidInput names every question without a meaning."""
         require_well_formed(action)
-        asked = _required_questions(action.questions)
-        ids = await self._ids([question.user for question in action.questions])
-        async with self._everything() as tx:
-            names = _named([on for _, on in asked])
-            picture = await self._decider.picture(tx, list(set(ids.values())), databases=names)
-        allowed = []
-        for question, (privilege, on) in zip(action.questions, asked, strict=True):
-            user_id = ids.get(question.user)
-            allowed.append(user_id is not None and picture.allows(user_id, privilege, on))
-        return CheckManyResult(allowed)
+        actor = current_actor()
+        asked = [
+            Asked(_whom(actor, question.user), privilege, on)
+            for question, (privilege, on) in zip(
+                action.questions, _required_questions(action.questions), strict=True
+            )
+        ]
+        return CheckManyResult(
+            await self._answers.answer(
+                asked,
+                Scope.of(actor),
+                at_least=action.at_least,
+                consistency=action.consistency,
+            )
+        )
 
     async def check_access(self, action: CheckAccessAction) -> CheckResult:
         """Whether the user may do anything there; False as above."""
@@ -251,6 +262,11 @@ class QuestionService:
         with acting_as(SYSTEM):
             async with self._database.autocommit() as tx:
                 yield tx
+
+
+def _whom(actor: Actor, named: str) -> UUID | str:
+    """The user who is meant."""
+    return actor.id if named == ONESELF and actor.id is not None else named
 
 
 def _named(objects: Sequence[DatabaseObject]) -> list[str]:

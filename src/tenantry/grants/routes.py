@@ -26,5 +26,5 @@ ROUTES = (
     Route("GET", "/users/{user}/permissions", GetPermissionsAction, "grant effective"),
     Route("POST", "/check", CheckAction, "grant check"),
     Route("POST", "/check-access", CheckAccessAction, "grant check-access"),
-    Route("POST", "/checks", CheckManyAction),
+    Route("POST", "/checks", CheckManyAction, max_body=512 * 1024),
 )
