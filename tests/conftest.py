@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from uuid import UUID
 
@@ -80,6 +81,7 @@ def settings(
         hash_time_cost=1,
         hash_wait=60.0,
         login_delay=0,
+        managed_hosts=(ip_network("127.0.0.0/8"), str(postgres.socket_folder)),
     )
 
 

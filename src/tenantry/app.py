@@ -29,7 +29,6 @@ from tenantry.changes.retention import ChangeRetention
 from tenantry.checks.service import Checks
 from tenantry.compute.processors import ComputeProcessors
 from tenantry.config import ConnectionParams, read_connection, write_connection
-from tenantry.databases.processors import DatabaseProcessors
 from tenantry.errors import ConnectionError
 from tenantry.foundation import Foundation, lay_foundation
 from tenantry.groups.processors import GroupProcessors
@@ -126,7 +125,7 @@ class App:
         self.resources = ResourceProcessors(resource_service=services.resources, run=run)
         self.vfolders = VfolderProcessors(storage_service=services.workloads.storage, run=run)
         self.compute = ComputeProcessors(compute_service=services.workloads.compute, run=run)
-        self.databases = DatabaseProcessors(database_service=services.databases, run=run)
+        self.databases = services.databases.processors(run)
         self.jobs = JobProcessors(job_service=services.jobs, run=run)
         self.audit_parts = foundation.audit
         self.audit = AuditProcessors(parts=self.audit_parts, run=run)
@@ -150,6 +149,7 @@ class App:
             self.job_service.run_forever(),
             services.logins.lockout.run_forever(),
             services.logins.session_upkeep.run_forever(),
+            services.databases.watch.run_forever(),
             self.mail_worker().run_forever(),
         ]
 
@@ -242,6 +242,7 @@ async def open_app(
         stack.push_async_callback(app.drain)
         stack.push_async_callback(app.assembly.workloads.deletions.close)
         stack.push_async_callback(app.job_service.close)
+        stack.push_async_callback(app.assembly.databases.enforcement.close)
         yield app
 
 

@@ -9,9 +9,7 @@ from tenantry.access_keys.keyring import Keyring
 from tenantry.access_keys.repository import AccessKeyRepository
 from tenantry.access_keys.service import AccessKeyService
 from tenantry.auth.service import AuthService
-from tenantry.databases.repository import ManagedDatabaseRepository
-from tenantry.databases.service import DatabaseService
-from tenantry.databases.vault import SecretVault
+from tenantry.database_assembly import DatabaseAssembly
 from tenantry.foundation import Foundation
 from tenantry.grant_parts import GrantParts
 from tenantry.groups.companion import GroupCompanion
@@ -50,7 +48,6 @@ class Assembly:
         self._factors = SecondFactorRepository()
         self._groups = GroupRepository()
         self._tenants = TenantRepository()
-        self._databases = ManagedDatabaseRepository()
         self.workloads = WorkloadAssembly(foundation)
         self.passwords = PasswordParts(foundation, self)
         self.roles = RoleParts(foundation, self)
@@ -213,7 +210,7 @@ class Assembly:
         """Seal all secrets with today's key; ConfigurationError where one cannot be opened."""
         cipher = self._on.cipher
         await self._on.audit.prepare()
-        keepers = (self.keyring, self.code_verifier, self.database_secrets)
+        keepers = (self.keyring, self.code_verifier, self.databases.secrets)
         held = frozenset[bytes]().union(*[await keeper.key_ids() for keeper in keepers])
         cipher.require_known(held)
         if held - {cipher.current_id}:
@@ -221,23 +218,10 @@ class Assembly:
                 await keeper.reseal()
 
     @cached_property
-    def databases(self) -> DatabaseService:
-        """Managed databases."""
-        return DatabaseService(
-            database=self._on.database,
-            managed_database_repository=self._databases,
-            vault=self.database_secrets,
-            tenants=self.tenants,
-            clock=self._on.clock,
-            cursor_key=self._on.cursor_key,
-        )
-
-    @cached_property
-    def database_secrets(self) -> SecretVault:
-        """Seals and opens the secrets of managed databases."""
-        return SecretVault(
-            database=self._on.database, repository=self._databases, cipher=self._on.cipher
-        )
+    def databases(self) -> DatabaseAssembly:
+        """Managed databases, and what makes their servers follow."""
+        principals = self.grants.principals
+        return DatabaseAssembly(self._on, tenants=self.tenants, principals=principals)
 
     @cached_property
     def resources(self) -> ResourceService:

@@ -11,6 +11,7 @@ from tenantry.adapters.agents import LocalAgents
 from tenantry.adapters.anchor import AnchorFile
 from tenantry.adapters.argon2 import ThreadedHasher
 from tenantry.adapters.cipher import Cipher, ensure_keys, read_keys
+from tenantry.adapters.databases.connecting import AllowedServers
 from tenantry.adapters.hash_threads import HashThreads
 from tenantry.adapters.mail_folder import FolderMailer
 from tenantry.adapters.postgres.database import (
@@ -34,6 +35,7 @@ from tenantry.audit.recorder import AuditRecorder
 from tenantry.audit.repository import AuditRepository
 from tenantry.changes.feed import ChangeFeed
 from tenantry.config import make_data_folder
+from tenantry.databases.servers import Connections
 from tenantry.kernel.action import Audience, current_actor, current_run
 from tenantry.kernel.clock import Clock
 from tenantry.mail.model import Sender
@@ -67,6 +69,7 @@ class Foundation:
     mailer: Mailer
     feed: ChangeFeed
     listener: ChangeListener
+    connections: Connections
 
 
 async def lay_foundation(
@@ -114,6 +117,7 @@ async def lay_foundation(
         mailer=mailer or mailer_of(settings),
         feed=feed,
         listener=ChangeListener(connect=connector(dsn, settings), feed=feed),
+        connections=AllowedServers(settings.managed_hosts),
     )
 
 

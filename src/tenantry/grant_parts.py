@@ -49,7 +49,7 @@ class GrantParts:
         return GrantService(
             database=self._on.database,
             grant_repository=self._grants,
-            principals=self._principals,
+            principals=self.principals,
             authority=Authority(
                 grant_repository=self._grants,
                 holdings=self._assembly.roles.authority,
@@ -67,7 +67,7 @@ class GrantParts:
             database=self._on.database,
             holder_repository=HolderRepository(),
             users=self._assembly.user_repository,
-            principals=self._principals,
+            principals=self.principals,
             vocabulary=self._assembly.roles.vocabulary,
             decider=self._decider,
             answers=self.checks,
@@ -99,5 +99,6 @@ class GrantParts:
         )
 
     @cached_property
-    def _principals(self) -> Principals:
+    def principals(self) -> Principals:
+        """Finds users and roles by the names that people give."""
         return Principals(users=self._assembly.user_repository, roles=self._roles)

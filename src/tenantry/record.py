@@ -16,11 +16,16 @@ SecretText = Annotated[str, msgspec.Meta(extra={"secret": True})]
 
 def is_secret(annotation: Any) -> bool:  # Any: a type annotation may be anything
     """Whether a field's annotation, or one inside it, is SecretText."""
+    return has_mark(annotation, "secret")
+
+
+def has_mark(annotation: Any, mark: str) -> bool:  # Any: as above
+    """Whether a field's annotation, or one inside it, bears this mark."""
     if get_origin(annotation) is Annotated:
         metas = get_args(annotation)[1:]
-        if any(isinstance(m, msgspec.Meta) and (m.extra or {}).get("secret") for m in metas):
+        if any(isinstance(m, msgspec.Meta) and (m.extra or {}).get(mark) for m in metas):
             return True
-    return any(is_secret(inner) for inner in get_args(annotation) if inner is not ...)
+    return any(has_mark(inner, mark) for inner in get_args(annotation) if inner is not ...)
 
 
 def description_of(annotation: Any) -> str:  # Any: as above

@@ -164,6 +164,11 @@ class Settings:
         "addresses are.",
         shown="`127.0.0.0/8,::1`",
     )
+    drift_minutes: int = setting(
+        15,
+        whole(1, 10_080),
+        "Minutes after which a managed database is compared with what is granted again.",
+    )
     database_pool_min: int = setting(
         2, whole(0, 1000), "Connections to PostgreSQL that are kept open, for each of two roles."
     )

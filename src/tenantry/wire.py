@@ -19,7 +19,7 @@ from tenantry.errors import InvalidInput, Violation
 from tenantry.kernel.action import Action
 from tenantry.kernel.modifier import Modifier, OptionalState
 from tenantry.kernel.route import Route
-from tenantry.record import description_of, is_secret
+from tenantry.record import description_of, has_mark, is_secret
 
 _PLACEHOLDER = re.compile(r"{(\w+)}")
 _AT = re.compile(r" - at `\$([^`]*)`$")
@@ -51,6 +51,11 @@ class WireField:
     def secret(self) -> bool:
         """Whether it must never be shown or stand in a command's arguments."""
         return is_secret(self.type)
+
+    @property
+    def named(self) -> bool:
+        """Whether a command has it as an option although it must be given."""
+        return has_mark(self.type, "option")
 
     @property
     def description(self) -> str:

@@ -37,6 +37,11 @@ WRITTEN_BY_HAND = {
     "tenant.delete": "tenant delete",
     "tenant.preview_delete": "tenant delete",
     "tenant.isolate": "tenant isolate",
+    "database.plan": "database plan",
+    "database.apply": "database apply",
+    "database.drift": "database drift",
+    "database.dump": "database dump",
+    "database.login": "database login",
     "grant.check_many": "grant check-many",
     "grant.explain": "grant explain",
     "grant.what_if": "grant what-if",
@@ -130,7 +135,7 @@ async def test_every_action_of_a_slice_that_is_wired_is_wired(
     declared = {
         value
         for module in modules
-        if module.__name__.endswith(".actions") and module.__name__.split(".")[1] in wired
+        if module.__name__.endswith("actions") and module.__name__.split(".")[1] in wired
         for value in vars(module).values()
         if isinstance(value, type)
         and issubclass(value, Action)

@@ -1,10 +1,11 @@
 """What the tests of managed databases need."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 
+from tenantry.adapters.postgres.embedded import EmbeddedPostgres
 from tenantry.app import App
 from tenantry.audit.actions import SearchAuditAction
 from tenantry.audit.model import AuditEntry
@@ -12,6 +13,7 @@ from tenantry.databases.actions import AddDatabaseAction
 from tenantry.databases.managed import ManagedDatabase
 from tenantry.tenants.actions import CreateTenantAction
 from tenantry.tenants.model import CreatedTenant
+from tests.databases.servers import Shop, shop_on
 
 DSN = "postgresql://keeper@127.0.0.1:5432/analytics"
 SECRET = "a quiet keeper of keys"
@@ -46,3 +48,18 @@ def trail(tenantry: App) -> Trail:
         return page.items
 
     return entries
+
+
+@pytest.fixture
+async def shop(postgres: EmbeddedPostgres, database: str) -> AsyncIterator[Shop]:
+    """A database on a server, with two tables."""
+    async with shop_on(postgres, f"shop_{database}") as made:
+        yield made
+
+
+@pytest.fixture
+async def managed(shop: Shop, add: AddDatabase) -> ManagedDatabase:
+    """The same under management, as ``shop``."""
+    made = await add("shop", dsn=shop.dsn, secret=None, take_ownership=True)
+    shop.scopes.append(made.id)
+    return made

@@ -127,7 +127,7 @@ async def test_the_secrets_are_sealed_anew_with_a_new_key(
     tenantry: App, owner: asyncpg.Connection, add: AddDatabase
 ) -> None:
     made = await add("sales")
-    vault = tenantry.assembly.database_secrets
+    vault = tenantry.assembly.databases.secrets
     before = await owner.fetchval("select secret from managed_databases")
     await vault.reseal()
     after = await owner.fetchval("select secret from managed_databases")

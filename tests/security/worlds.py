@@ -5,6 +5,7 @@ Whoever adds a noun gives each tenant one of it here; the matrices then ask for 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import parse_qs, quote, urlsplit
 from uuid import UUID
 
 import asyncpg
@@ -72,7 +73,7 @@ async def world(app: App, name: str) -> World:
         AssignDatabaseToTenantAction(name, database)
     )
     await app.databases.add_database.wait_for_complete(
-        AddDatabaseAction(database=database, dsn="postgresql://k@127.0.0.1/sales", domain_name=name)
+        AddDatabaseAction(database=database, dsn=_managed_dsn(app), domain_name=name)
     )
     with acting_as(people[UserRole.ADMIN]):
         grant = GiveAction(principal=plain.username, permissions=["SELECT"], database=database)
@@ -113,6 +114,13 @@ async def world(app: App, name: str) -> World:
             "database": (database,),
         },
     )
+
+
+def _managed_dsn(app: App) -> str:
+    """A server that answers: the tests' own."""
+    place = parse_qs(urlsplit(str(app.settings.database_url)).query)
+    folder = quote(place["host"][0], safe="")
+    return f"postgresql://tenantry_owner@:{place['port'][0]}/postgres?host={folder}"
 
 
 def _session_id(token: str) -> str:

@@ -30,6 +30,8 @@ SENSITIVE = frozenset(
         "database.add",
         "database.modify",
         "database.remove",
+        "database.adopt",
+        "database.revert",
         "grant.give",
     }
 )

@@ -165,6 +165,8 @@ def _parameter(field: WireField) -> Iterator[click.Parameter]:
             yield click.Option([f"--ask-{dashed}", _asked(field)], is_flag=True, help=ask)
         told = f"Read the {dashed.replace('-', ' ')} from a file; - is stdin."
         yield click.Option([f"--{dashed}-file", _filed(field)], metavar="FILE", help=told)
+    elif field.required and field.named:
+        yield click.Option([f"--{dashed}", field.name], required=True, help=_help(field))
     elif field.required or field.name == "text":
         # What one searches for needs no option's name before it.
         required = field.where == "path"

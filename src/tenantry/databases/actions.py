@@ -5,11 +5,14 @@ from typing import Annotated, ClassVar, Generic, TypeVar
 import msgspec
 
 from tenantry.databases.managed import (
+    AllowWider,
+    ClosePublic,
     DatabaseKind,
     DatabaseModifier,
     Dsn,
     ManagedDatabase,
     Secret,
+    TakeOwnership,
 )
 from tenantry.kernel.action import Action, Audience
 from tenantry.kernel.page import Page
@@ -49,9 +52,9 @@ class AddDatabaseAction(OnDatabase[ManagedDatabaseResult], frozen=True, kw_only=
     domain_name: Annotated[
         str | None, msgspec.Meta(description="Tenant that it belongs to; nobody's unless named")
     ] = None
-    allow_wider: Annotated[
-        bool, msgspec.Meta(description="Take what the server can only give with more beside it")
-    ] = False
+    allow_wider: AllowWider = False
+    close_public: ClosePublic = False
+    take_ownership: TakeOwnership = False
 
 
 class GetDatabaseAction(OnDatabase[ManagedDatabaseResult], frozen=True):

@@ -37,8 +37,8 @@ class ManagedDatabase(Record, frozen=True, kw_only=True):
     """A managed database as those may see it who may read its tenant; the secret is never told.
 
     ``name`` is what grants call it, ``remote_name`` what its server does. ``applied_at`` is when
-    the server last had all that was granted; ``drift_count`` how many differences were found at
-    ``drift_at``.
+    the server last had all that was granted; ``steps_done`` of ``steps_total`` is how far the last
+    apply is; ``drift_count`` how many differences were found at ``drift_at``.
     """
 
     id: UUID
@@ -51,9 +51,13 @@ class ManagedDatabase(Record, frozen=True, kw_only=True):
     tls: bool
     domain_name: str | None
     allow_wider: bool
+    close_public: bool
+    take_ownership: bool
     standing: Standing
     error: str | None
     applied_at: datetime | None
+    steps_done: int | None
+    steps_total: int | None
     drift_count: int | None
     drift_at: datetime | None
     created_at: datetime
@@ -64,10 +68,20 @@ class ManagedDatabase(Record, frozen=True, kw_only=True):
 Dsn = Annotated[
     str,
     msgspec.Meta(
-        description="Address such as postgresql://user@host:5432/name, without a password"
+        description="Address such as postgresql://user@host:5432/name, without a password",
+        extra={"option": True},
     ),
 ]
 Secret = SecretText
+AllowWider = Annotated[
+    bool, msgspec.Meta(description="Take what the server can only give with more beside it")
+]
+ClosePublic = Annotated[
+    bool, msgspec.Meta(description="Take from everybody on the server what all have by default")
+]
+TakeOwnership = Annotated[
+    bool, msgspec.Meta(description="Own tables by a role of ours where a privilege needs that")
+]
 
 
 class DatabaseModifier(Modifier, frozen=True, kw_only=True):
@@ -75,7 +89,9 @@ class DatabaseModifier(Modifier, frozen=True, kw_only=True):
 
     dsn: OptionalState[Dsn] = OptionalState.nop()
     secret: OptionalState[Secret] = OptionalState.nop()
-    allow_wider: OptionalState[bool] = OptionalState.nop()
+    allow_wider: OptionalState[AllowWider] = OptionalState.nop()
+    close_public: OptionalState[ClosePublic] = OptionalState.nop()
+    take_ownership: OptionalState[TakeOwnership] = OptionalState.nop()
 
 
 Columns = dict[str, Any]  # Any: columns have types of their own

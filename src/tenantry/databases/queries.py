@@ -5,12 +5,15 @@ from tenantry.kernel.transaction import Statement
 # What decides on access since it was last applied makes the server's state a pending one.
 _READ = """
     select m.id, m.name, m.kind, m.host, m.port, m.remote_name, m.username, m.tls,
-        t.name as domain_name, m.allow_wider, m.error, m.applied_at, m.drift_count, m.drift_at,
+        t.name as domain_name, m.allow_wider, m.close_public,
+        m.take_ownership, m.error, m.applied_at, m.drift_count, m.drift_at,
         m.created_at, m.modified_at, m.version,
-        case when m.failing_since is not null then 'failing'
+        m.steps_done, m.steps_total,
+        case when m.failures > 0 then 'failing'
             when not m.enforced then 'new'
-            when exists (select from change_log c
-                where c.seq > m.applied_seq and c.kind <> 'session') then 'pending'
+            when m.applied_at is null or m.requested_at > m.applied_at
+                or exists (select from change_log c
+                    where c.seq > m.applied_seq and c.kind <> 'session') then 'pending'
             else 'applied' end as standing
     from managed_databases m
     left join tenant_databases d on d.database = m.name
@@ -35,8 +38,8 @@ INSERT = Statement(
     "Manage a database.",
     """
     insert into managed_databases (id, name, kind, host, port, remote_name, username, tls, secret,
-        allow_wider, created_at, modified_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
+        allow_wider, close_public, take_ownership, created_at, modified_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)
     """,
 )
 UPDATE = Statement(
@@ -44,8 +47,9 @@ UPDATE = Statement(
     "Change where a managed database is, as whom one goes there, and what is taken.",
     """
     update managed_databases set host = $2, port = $3, remote_name = $4, username = $5, tls = $6,
-        secret = $7, allow_wider = $8, modified_at = $9, failing_since = null, error = null,
-        version = version + 1
+        secret = $7, allow_wider = $8, close_public = $9, take_ownership = $10, modified_at = $11,
+        requested_at = case when enforced then $11 else requested_at end,
+        failures = 0, retry_at = null, error = null, version = version + 1
     where id = $1
     """,
 )

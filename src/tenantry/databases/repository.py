@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from tenantry.databases import queries
@@ -10,6 +11,14 @@ from tenantry.databases.managed import DatabaseKind, ManagedDatabase, Standing
 from tenantry.errors import DatabaseConflict, DatabaseNotFound
 from tenantry.kernel.transaction import ConstraintViolation, Row, Transaction
 from tenantry.users.access import Scope
+
+
+class Limits(NamedTuple):
+    """What the owner of a database allows a plan to do."""
+
+    allow_wider: bool
+    close_public: bool
+    take_ownership: bool
 
 
 class ManagedDatabaseRepository:
@@ -38,9 +47,8 @@ class ManagedDatabaseRepository:
         kind: DatabaseKind,
         address: Address,
         secret: bytes | None,
+        limits: Limits,
         now: datetime,
-        *,
-        allow_wider: bool,
     ) -> None:
         """Add one; DatabaseConflict when there is one of this name."""
         try:
@@ -51,7 +59,7 @@ class ManagedDatabaseRepository:
                 kind.value,
                 *_columns(address),
                 secret,
-                allow_wider,
+                *limits,
                 now,
             )
         except ConstraintViolation as violation:
@@ -63,12 +71,11 @@ class ManagedDatabaseRepository:
         database_id: UUID,
         address: Address,
         secret: bytes | None,
+        limits: Limits,
         now: datetime,
-        *,
-        allow_wider: bool,
     ) -> None:
-        """Change where it is, the secret, and what is taken."""
-        await tx.execute(queries.UPDATE, database_id, *_columns(address), secret, allow_wider, now)
+        """Change where it is, the secret, and what a plan may do."""
+        await tx.execute(queries.UPDATE, database_id, *_columns(address), secret, *limits, now)
 
     async def delete(self, tx: Transaction, database_id: UUID) -> None:
         """Forget it."""

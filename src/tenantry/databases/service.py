@@ -13,7 +13,8 @@ from tenantry.databases.actions import (
 )
 from tenantry.databases.address import Address
 from tenantry.databases.managed import DatabaseKind, ManagedDatabase
-from tenantry.databases.repository import ManagedDatabaseRepository, address_in
+from tenantry.databases.repository import Limits, ManagedDatabaseRepository, address_in
+from tenantry.databases.servers import Connections
 from tenantry.databases.vault import SecretVault
 from tenantry.errors import InvalidInput, VersionConflict
 from tenantry.kernel.action import Note, current_actor
@@ -39,6 +40,7 @@ class DatabaseService:
         managed_database_repository: ManagedDatabaseRepository,
         vault: SecretVault,
         tenants: TenantService,
+        connections: Connections,
         clock: Clock,
         cursor_key: bytes,
     ) -> None:
@@ -46,6 +48,7 @@ class DatabaseService:
         self._databases = managed_database_repository
         self._vault = vault
         self._tenants = tenants
+        self._connections = connections
         self._clock = clock
         self._cursor_key = cursor_key
 
@@ -54,6 +57,7 @@ class DatabaseService:
         require_well_formed(action)
         name = rules.require_database(action.database)
         address = _address(action.dsn, action.kind)
+        await self._connections.require_allowed(address)
         now = self._clock.now()
         database_id = uuid7(now)
         secret = self._vault.sealed(database_id, _secret(action.secret))
@@ -65,8 +69,8 @@ class DatabaseService:
                 action.kind,
                 address,
                 secret,
+                Limits(action.allow_wider, action.close_public, action.take_ownership),
                 now,
-                allow_wider=action.allow_wider,
             )
             if action.domain_name is not None:
                 await self._tenants.give_database(tx, name, action.domain_name)
@@ -102,6 +106,10 @@ class DatabaseService:
         said = action.modifier.changes()
         if not said:
             raise InvalidInput.of("modifier", "empty", "names no field to change")
+        if "dsn" in said:
+            async with self._database.autocommit() as tx:
+                known = await self._databases.get(tx, action.database, Scope.of(current_actor()))
+            await self._connections.require_allowed(_address(said["dsn"], known.kind))
         async with self._database.transaction() as tx:
             before = await self._databases.lock(tx, action.database, Scope.of(current_actor()))
             if action.version is not None and action.version != before.version:
@@ -133,9 +141,8 @@ class DatabaseService:
                 raise InvalidInput.of("secret", "missing", message)
         if "secret" in said:
             stored = self._vault.sealed(before.id, _secret(said["secret"]))
-        wider = said.get("allow_wider", before.allow_wider)
-        now = self._clock.now()
-        await self._databases.update(tx, before.id, address, stored, now, allow_wider=wider)
+        limits = Limits(*(said.get(name, getattr(before, name)) for name in Limits._fields))
+        await self._databases.update(tx, before.id, address, stored, limits, self._clock.now())
 
 
 def _address(dsn: str, kind: DatabaseKind) -> Address:
@@ -152,7 +159,8 @@ def _secret(secret: str | None) -> str | None:
 
 
 def _shown(database: ManagedDatabase) -> dict[str, object]:
-    fields = "kind host port remote_name username tls domain_name allow_wider".split()
+    fields = "kind host port remote_name username tls domain_name".split()
+    fields += Limits._fields
     return {field: getattr(database, field) for field in fields}
 
 

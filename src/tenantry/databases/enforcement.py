@@ -1,0 +1,181 @@
+"""Has servers enforce what is granted: at once when something changes, and again after a crash.
+
+The log of changes is the outbox. A managed database remembers up to which change its server has
+followed; whatever came since is due. One worker at a time has a server, by a lease that ends by
+itself. Whoever finds the wanted state as it was leaves the server alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from tenantry.databases.enforcement_repository import (
+    EnforcementRepository,
+    Snapshot,
+    digest_of,
+)
+from tenantry.databases.managed import ManagedDatabase
+from tenantry.databases.model import Plan, Policy, Step, WantedState
+from tenantry.databases.planning import diff
+from tenantry.databases.ports import DatabaseConnector, Progress
+from tenantry.databases.reports import labels_of
+from tenantry.databases.servers import Servers
+from tenantry.databases.wanted import next_boundary, wanted_state
+from tenantry.errors import StateConflict, TenantryError
+from tenantry.kernel.action import SYSTEM, Note, acting_as
+from tenantry.kernel.clock import Clock
+from tenantry.kernel.transaction import Database
+
+LEASE = timedelta(seconds=30)
+BEAT = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(minutes=5)
+MOST_STATEMENTS = 200
+"""So many statements of one apply stand in its audit entry; how many there were, always."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What an attempt did: the plan, whom it is about, and when it was done."""
+
+    plan: Plan
+    labels: Mapping[str, str]
+    at: datetime
+
+
+class Enforcement:
+    """Compares servers with what is granted, and makes them follow."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        enforcement_repository: EnforcementRepository,
+        servers: Servers,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._enforcement = enforcement_repository
+        self._servers = servers
+        self._clock = clock
+
+    async def snapshot(self, managed: ManagedDatabase) -> Snapshot:
+        """What counts in the database now, whoever asks: also what is behind other walls."""
+        with acting_as(SYSTEM):
+            return await self._snapshot(managed)
+
+    async def _snapshot(self, managed: ManagedDatabase) -> Snapshot:
+        async with self._database.autocommit() as tx:
+            return await self._enforcement.snapshot(tx, managed)
+
+    async def plan(
+        self, managed: ManagedDatabase, connector: DatabaseConnector, wanted: WantedState
+    ) -> Plan:
+        """The steps from what is on the server to what is wanted."""
+        policy = self.policy(managed, wanted)
+        found = await connector.inspect(managed.id, sorted(policy.adopt))
+        return diff(wanted, found, connector.dialect, policy)
+
+    def policy(self, managed: ManagedDatabase, wanted: WantedState) -> Policy:
+        """What a plan may do there."""
+        return Policy(
+            allow_wider=managed.allow_wider,
+            close_public=managed.close_public,
+            take_ownership=managed.take_ownership,
+            adopt=frozenset(one.name for one in wanted.principals if one.adopted),
+        )
+
+    async def attempt(self, managed: ManagedDatabase) -> Applied | None:
+        """Have the server follow; None where another worker has it, or nothing was to be done.
+
+        One that is enforced no longer loses all that is ours. What fails is remembered and tried
+        again, later each time; it is raised, too. Whoever asks for it, all tenants' users count.
+        """
+        with acting_as(SYSTEM):
+            return await self._attempt(managed)
+
+    async def _attempt(self, managed: ManagedDatabase) -> Applied | None:
+        lease, now = uuid4(), self._clock.now()
+        async with self._database.autocommit() as tx:
+            if not await self._enforcement.claim(tx, managed.id, lease, now, now + LEASE):
+                return None
+            snapshot = await self._enforcement.snapshot(tx, managed)
+            state = await self._enforcement.state(tx, managed.id)
+        wanted = wanted_state(snapshot.holdings, now)
+        if not state.enforced:
+            wanted = WantedState(managed.id)
+        boundary, digest = next_boundary(snapshot.holdings, now), digest_of(wanted)
+        if digest == state.wanted_digest and not state.requested:
+            async with self._database.autocommit() as tx:
+                await self._enforcement.keep(tx, managed.id, lease, snapshot.version, boundary)
+            return None
+        try:
+            connector = await self._servers.connector(managed)
+            plan = await self.plan(managed, connector, wanted)
+            progress = self._progress(managed.id, lease, len(plan.steps))
+            await connector.apply(managed.id, plan, progress)
+        except (TenantryError, OSError, TimeoutError) as error:
+            await self._fail(managed, lease, error)
+            raise
+        applied = Applied(plan, labels_of(wanted, snapshot.labels), self._clock.now())
+        await self._succeed(managed, lease, snapshot.version, applied, digest, boundary)
+        return applied
+
+    async def find_drift(self, managed: ManagedDatabase) -> tuple[Plan, Mapping[str, str]]:
+        """In what ways the server differs from what is granted now."""
+        snapshot = await self.snapshot(managed)
+        wanted = wanted_state(snapshot.holdings, self._clock.now())
+        connector = await self._servers.connector(managed)
+        plan = await self.plan(managed, connector, wanted)
+        async with self._database.autocommit() as tx:
+            await self._enforcement.drifted(tx, managed.id, len(plan.steps), self._clock.now())
+        return plan, labels_of(wanted, snapshot.labels)
+
+    def _progress(self, database_id: UUID, lease: UUID, total: int) -> Progress:
+        """Keep the lease and count, each second at most."""
+        done, told_at = 0, self._clock.now() - BEAT
+
+        async def after(_: Step) -> None:
+            nonlocal done, told_at
+            done += 1
+            now = self._clock.now()
+            if now - told_at < BEAT:
+                return
+            told_at = now
+            async with self._database.autocommit() as tx:
+                until = now + LEASE
+                if not await self._enforcement.advance(tx, database_id, lease, until, done, total):
+                    raise StateConflict("Another worker has taken this server over.")
+
+        return after
+
+    async def _succeed(
+        self,
+        managed: ManagedDatabase,
+        lease: UUID,
+        version: int,
+        applied: Applied,
+        digest: bytes,
+        boundary: datetime | None,
+    ) -> None:
+        """Remember it; what was run on the server stands in the audit."""
+        statements = [step.statement for step in applied.plan.steps]
+        opened = self._database.transaction if statements else self._database.autocommit
+        async with opened() as tx:
+            await self._enforcement.succeed(
+                tx, managed.id, lease, version, applied.at, digest, boundary
+            )
+            if statements:
+                said = {
+                    "steps": (None, len(statements)),
+                    "statements": (None, statements[:MOST_STATEMENTS]),
+                }
+                tx.note(Note(managed.name, managed.id, None, said))
+
+    async def _fail(self, managed: ManagedDatabase, lease: UUID, error: Exception) -> None:
+        said = str(error) if isinstance(error, TenantryError) else type(error).__name__
+        async with self._database.autocommit() as tx:
+            state = await self._enforcement.state(tx, managed.id)
+            pause = min(timedelta(seconds=2**state.failures), LONGEST_PAUSE)
+            retry_at = self._clock.now() + pause
+            await self._enforcement.fail(tx, managed.id, lease, retry_at, said)

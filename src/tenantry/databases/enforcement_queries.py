@@ -1,0 +1,158 @@
+"""The SQL of having servers enforce what is granted: who is concerned, what is due, what came."""
+
+from tenantry.kernel.transaction import Statement
+
+CONCERNED_ROLES = Statement(
+    "databases.concerned_roles",
+    "The roles that can be good on a database: the platform's, and those of its tenant.",
+    """
+    select r.id from roles r
+    where r.tenant_id is null
+        or r.tenant_id = (select d.tenant_id from tenant_databases d where d.database = $1)
+    """,
+)
+CONCERNED_USERS = Statement(
+    "databases.concerned_users",
+    "Who may hold something in a database: by a grant, or by one of these roles.",
+    """
+    select u.id, u.username from users u where u.status <> 'purging' and u.id in (
+        select g.user_id from grants g
+        where g.user_id is not null and (g.database is null or g.database = $1)
+        union select m.user_id from role_members m where m.role_id = any($2::uuid[]))
+    """,
+)
+ROLE_NAMES = Statement(
+    "databases.role_names", "The names of roles.", "select id, name from roles where id = any($1)"
+)
+ADOPTED = Statement(
+    "databases.adopted",
+    "The principals of a server that were there before, and whom they stand for.",
+    """
+    select name, coalesce(user_id, role_id) as id, user_id is not null as is_user
+    from adopted_principals where database_id = $1 order by name
+    """,
+)
+ADOPT = Statement(
+    "databases.adopt",
+    "Have a principal of a server stand for a user or a role.",
+    """
+    insert into adopted_principals (database_id, name, user_id, role_id, adopted_at)
+    values ($1, $2, $3, $4, $5)
+    """,
+)
+HEAD = Statement("databases.head", "The number of the last change.", "select seq from change_head")
+# A change of a session decides on nothing that a server enforces. Where the next change is not in
+# the log any more, nobody knows what it was about.
+DUE = Statement(
+    "databases.due",
+    "Managed databases whose servers may have to enforce something new now.",
+    """
+    select m.name from managed_databases m
+    where m.enforced and (m.retry_at is null or m.retry_at <= $1)
+        and (m.lease_until is null or m.lease_until <= $1)
+        and (m.requested_at > m.applied_at or m.applied_at is null or m.next_boundary <= $1
+            or (m.applied_seq < (select seq from change_head) and (
+                exists (select from change_log c
+                    where c.seq > m.applied_seq and c.kind <> 'session')
+                or not exists (select from change_log c where c.seq = m.applied_seq + 1))))
+    order by m.applied_at nulls first
+    """,
+)
+DRIFT_DUE = Statement(
+    "databases.drift_due",
+    "Managed databases that were not compared with their servers for long.",
+    """
+    select m.name from managed_databases m
+    where m.enforced and (m.drift_at is null or m.drift_at < $1)
+        and (m.retry_at is null or m.retry_at <= $2)
+    """,
+)
+CLAIM = Statement(
+    "databases.claim",
+    "Have one worker at a time change a server; others wait until the lease ends.",
+    """
+    update managed_databases set lease_id = $2, lease_until = $4, steps_done = 0, steps_total = null
+    where id = $1 and (lease_until is null or lease_until <= $3)
+    """,
+)
+ADVANCE = Statement(
+    "databases.advance",
+    "Keep the lease, and say how far it is.",
+    """
+    update managed_databases set lease_until = $3, steps_done = $4, steps_total = $5
+    where id = $1 and lease_id = $2
+    """,
+)
+REQUEST = Statement(
+    "databases.request",
+    "Have a server enforce what is granted from now on, or nothing any more.",
+    """
+    update managed_databases set enforced = $3, requested_at = $2, retry_at = null where id = $1
+    """,
+)
+SUCCEED = Statement(
+    "databases.succeed",
+    "The server enforces all that was granted up to a change.",
+    """
+    update managed_databases set applied_seq = $3, applied_at = $4, wanted_digest = $5,
+        next_boundary = $6, drift_count = 0, drift_at = $4, failures = 0, retry_at = null,
+        error = null, lease_id = null, lease_until = null
+    where id = $1 and lease_id = $2
+    """,
+)
+KEEP = Statement(
+    "databases.keep",
+    "Changes up to this one concern nothing that the server enforces.",
+    """
+    update managed_databases set applied_seq = $3, next_boundary = $4, lease_id = null,
+        lease_until = null
+    where id = $1 and lease_id = $2
+    """,
+)
+FAIL = Statement(
+    "databases.fail",
+    "The server could not be made to enforce it; try again later.",
+    """
+    update managed_databases set failures = failures + 1, retry_at = $3, error = $4,
+        lease_id = null, lease_until = null
+    where id = $1 and ($2::uuid is null or lease_id = $2)
+    """,
+)
+DRIFTED = Statement(
+    "databases.drifted",
+    "Remember how many differences were found.",
+    "update managed_databases set drift_count = $2, drift_at = $3 where id = $1",
+)
+STATE = Statement(
+    "databases.state",
+    "How far a server is, and what was wanted last.",
+    """
+    select enforced, applied_seq, wanted_digest, failures, requested_at, applied_at, steps_done,
+        steps_total, lease_until
+    from managed_databases where id = $1
+    """,
+)
+OPEN_LOGIN = Statement(
+    "databases.open_login",
+    "Remember that a user has a credential of the server, and until when.",
+    """
+    insert into database_logins (database_id, user_id, name, opened_at, valid_until)
+    values ($1, $2, $3, $4, $5)
+    on conflict (database_id, user_id)
+        do update set opened_at = excluded.opened_at, valid_until = excluded.valid_until
+    """,
+)
+ENDED_LOGINS = Statement(
+    "databases.ended_logins",
+    "Credentials whose time is over, with the database that each is of.",
+    """
+    select l.database_id, l.user_id, l.name, m.name as database
+    from database_logins l join managed_databases m on m.id = l.database_id
+    where l.valid_until <= $1 and (m.retry_at is null or m.retry_at <= $1)
+    """,
+)
+CLOSE_LOGIN = Statement(
+    "databases.close_login",
+    "Forget a credential whose time is over.",
+    "delete from database_logins where database_id = $1 and user_id = $2 and valid_until <= $3",
+)

@@ -1,0 +1,206 @@
+"""Reads what servers are to enforce, and writes down what came of it."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from tenantry.databases import enforcement_queries as queries
+from tenantry.databases.managed import ManagedDatabase
+from tenantry.databases.model import WantedState
+from tenantry.databases.wanted import Holdings
+from tenantry.grants.loading import load
+from tenantry.kernel.transaction import Row, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What counts in a database as of at least this change, and what people call the principals."""
+
+    version: int
+    holdings: Holdings
+    labels: dict[UUID, str]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far the server is."""
+
+    enforced: bool
+    applied_seq: int
+    wanted_digest: bytes | None
+    requested: bool
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndedLogin:
+    """A credential whose time is over."""
+
+    database_id: UUID
+    database: str
+    user_id: UUID
+    name: str
+
+
+class EnforcementRepository:
+    """What the enforcement of grants needs of our own database."""
+
+    async def snapshot(self, tx: Transaction, database: ManagedDatabase) -> Snapshot:
+        """The number is read first: what is read after it knows of all changes up to it."""
+        version: int = await tx.fetchval(queries.HEAD)
+        roles = [r["id"] for r in await tx.fetch(queries.CONCERNED_ROLES, database.name)]
+        users = await tx.fetch(queries.CONCERNED_USERS, database.name, roles)
+        loaded = await load(
+            tx, [user["id"] for user in users], role_ids=roles, databases=[database.name]
+        )
+        adopted = await tx.fetch(queries.ADOPTED, database.id)
+        owner_id = loaded.databases.get(database.name)
+        holdings = Holdings(
+            scope=database.id,
+            database=database.name,
+            owner=loaded.tenants.get(owner_id) if owner_id is not None else None,
+            users=loaded.users,
+            roles=loaded.roles,
+            tenants=loaded.tenants,
+            adopted={row["id"]: row["name"] for row in adopted},
+        )
+        labels = {user["id"]: f"user {user['username']}" for user in users}
+        labels |= {role_id: f"role {loaded.names[role_id]}" for role_id in loaded.roles}
+        return Snapshot(version, holdings, labels)
+
+    async def state(self, tx: Transaction, database_id: UUID) -> State:
+        """How far the server of a managed database is."""
+        row = await tx.fetchrow(queries.STATE, database_id)
+        if row is None:
+            return State(
+                enforced=False, applied_seq=0, wanted_digest=None, requested=False, failures=0
+            )
+        requested = row["requested_at"] is not None and (
+            row["applied_at"] is None or row["requested_at"] > row["applied_at"]
+        )
+        return State(
+            row["enforced"], row["applied_seq"], row["wanted_digest"], requested, row["failures"]
+        )
+
+    async def due(self, tx: Transaction, now: datetime) -> list[str]:
+        """Managed databases whose servers may have to enforce something new."""
+        return [row["name"] for row in await tx.fetch(queries.DUE, now)]
+
+    async def drift_due(self, tx: Transaction, before: datetime, now: datetime) -> list[str]:
+        """Managed databases that were not compared with their servers since then."""
+        return [row["name"] for row in await tx.fetch(queries.DRIFT_DUE, before, now)]
+
+    async def claim(
+        self, tx: Transaction, database_id: UUID, lease_id: UUID, now: datetime, until: datetime
+    ) -> bool:
+        """Have the server to oneself; False while another worker has it."""
+        return await tx.execute(queries.CLAIM, database_id, lease_id, now, until) > 0
+
+    async def advance(
+        self,
+        tx: Transaction,
+        database_id: UUID,
+        lease_id: UUID,
+        until: datetime,
+        done: int,
+        total: int,
+    ) -> bool:
+        """Keep the lease, and say how far it is; False where it was lost."""
+        count = await tx.execute(queries.ADVANCE, database_id, lease_id, until, done, total)
+        return count > 0
+
+    async def request(
+        self, tx: Transaction, database_id: UUID, now: datetime, *, enforced: bool
+    ) -> None:
+        """Have the server enforce what is granted from now on, or nothing any more."""
+        await tx.execute(queries.REQUEST, database_id, now, enforced)
+
+    async def succeed(
+        self,
+        tx: Transaction,
+        database_id: UUID,
+        lease_id: UUID,
+        version: int,
+        now: datetime,
+        digest: bytes,
+        boundary: datetime | None,
+    ) -> None:
+        """The server enforces all up to this version, until the boundary."""
+        await tx.execute(queries.SUCCEED, database_id, lease_id, version, now, digest, boundary)
+
+    async def keep(
+        self,
+        tx: Transaction,
+        database_id: UUID,
+        lease_id: UUID,
+        version: int,
+        boundary: datetime | None,
+    ) -> None:
+        """Nothing up to this version concerns the server."""
+        await tx.execute(queries.KEEP, database_id, lease_id, version, boundary)
+
+    async def fail(
+        self,
+        tx: Transaction,
+        database_id: UUID,
+        lease_id: UUID | None,
+        retry_at: datetime,
+        error: str,
+    ) -> None:
+        """It failed, and is tried again then."""
+        await tx.execute(queries.FAIL, database_id, lease_id, retry_at, error)
+
+    async def drifted(self, tx: Transaction, database_id: UUID, count: int, now: datetime) -> None:
+        """So many differences were found."""
+        await tx.execute(queries.DRIFTED, database_id, count, now)
+
+    async def adopted(self, tx: Transaction, database_id: UUID) -> Sequence[Row]:
+        """The principals that were there before: name, id, is_user."""
+        return await tx.fetch(queries.ADOPTED, database_id)
+
+    async def adopt(
+        self,
+        tx: Transaction,
+        database_id: UUID,
+        name: str,
+        user_id: UUID | None,
+        role_id: UUID | None,
+        now: datetime,
+    ) -> None:
+        """Have a principal of the server stand for a user or a role."""
+        await tx.execute(queries.ADOPT, database_id, name, user_id, role_id, now)
+
+    async def open_login(
+        self,
+        tx: Transaction,
+        database_id: UUID,
+        user_id: UUID,
+        name: str,
+        now: datetime,
+        until: datetime,
+    ) -> None:
+        """Remember a credential that is given out."""
+        await tx.execute(queries.OPEN_LOGIN, database_id, user_id, name, now, until)
+
+    async def ended_logins(self, tx: Transaction, now: datetime) -> list[EndedLogin]:
+        """Credentials whose time is over."""
+        rows = await tx.fetch(queries.ENDED_LOGINS, now)
+        return [EndedLogin(r["database_id"], r["database"], r["user_id"], r["name"]) for r in rows]
+
+    async def close_login(
+        self, tx: Transaction, database_id: UUID, user_id: UUID, now: datetime
+    ) -> None:
+        """Forget a credential whose time is over."""
+        await tx.execute(queries.CLOSE_LOGIN, database_id, user_id, now)
+
+
+def digest_of(wanted: WantedState) -> bytes:
+    """What tells two wanted states apart."""
+    parts = (
+        [repr(principal) for principal in wanted.principals],
+        sorted(wanted.members),
+        sorted((g.principal, g.privilege.value, g.object.label()) for g in wanted.grants),
+    )
+    return hashlib.blake2b(repr(parts).encode(), digest_size=16).digest()

@@ -1,0 +1,141 @@
+"""What a managed database is to enforce: principals, memberships and grants, from the facts. Pure.
+
+A role's rights are given to its role on the server flattened, with all that it inherits, so that a
+server needs no inheritance and no bounds: what is not good on this database is left out here.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from tenantry.databases.model import (
+    PrincipalKind,
+    WantedGrant,
+    WantedPrincipal,
+    WantedState,
+)
+from tenantry.databases.names import generated_name
+from tenantry.decisions.facts import GrantFacts, RoleFacts, TenantFacts, UserFacts
+from tenantry.privileges.model import DatabaseObject
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """All that counts in one database: who may hold something there, and whose it is.
+
+    ``adopted`` are the names on the server of principals that were there before, by id.
+    """
+
+    scope: UUID
+    database: str
+    owner: TenantFacts | None
+    users: Mapping[UUID, UserFacts]
+    roles: Mapping[UUID, RoleFacts]
+    tenants: Mapping[UUID, TenantFacts]
+    adopted: Mapping[UUID, str]
+
+    @property
+    def owner_id(self) -> UUID | None:
+        """The tenant that the database belongs to."""
+        return self.owner.id if self.owner is not None else None
+
+
+def wanted_state(holdings: Holdings, now: datetime) -> WantedState:
+    """What the server is to enforce from this moment until ``next_boundary``."""
+    granted = {role.id: set(_of_role(holdings, role, now)) for role in holdings.roles.values()}
+    principals: dict[str, WantedPrincipal] = {}
+    members: set[tuple[str, str]] = set()
+    grants: set[WantedGrant] = set()
+    for user in holdings.users.values():
+        own = set(_usable(holdings, user.grants, now))
+        held = {role_id for role_id in user.role_ids if granted.get(role_id)}
+        if not _lets_in(holdings, user) or not (own or held):
+            continue
+        login = _principal(holdings, user.id, PrincipalKind.USER, locked=not _active(user, now))
+        principals[login.name] = login
+        grants |= {WantedGrant(login.name, g.privilege, _there(holdings, g)) for g in own}
+        for role_id in held:
+            role = _principal(holdings, role_id, PrincipalKind.ROLE)
+            principals[role.name] = role
+            members.add((login.name, role.name))
+            grants |= {
+                WantedGrant(role.name, g.privilege, _there(holdings, g)) for g in granted[role_id]
+            }
+    ordered = tuple(principals[name] for name in sorted(principals))
+    return WantedState(holdings.scope, ordered, frozenset(members), frozenset(grants))
+
+
+def next_boundary(holdings: Holdings, now: datetime) -> datetime | None:
+    """When time alone will next change what is wanted; None: never."""
+    grants = [g for holder in _holders(holdings) for g in holder.grants]
+    moments = [moment for g in grants for moment in (g.valid_from, g.valid_until)]
+    moments += [
+        m for user in holdings.users.values() for m in (user.active_from, user.active_until)
+    ]
+    return min((moment for moment in moments if moment is not None and moment > now), default=None)
+
+
+def _holders(holdings: Holdings) -> Iterable[UserFacts | RoleFacts]:
+    yield from holdings.users.values()
+    yield from holdings.roles.values()
+
+
+def _of_role(holdings: Holdings, role: RoleFacts, now: datetime) -> Iterator[GrantFacts]:
+    """What the role has in the database, by itself and by its ancestors."""
+    seen: set[UUID] = set()
+    waiting = [role.id]
+    while waiting:
+        current = holdings.roles.get(waiting.pop())
+        if current is None or current.id in seen:
+            continue
+        seen.add(current.id)
+        if current.tenant_id not in (None, holdings.owner_id):
+            continue  # a tenant's role, and what is inherited through it, ends at its databases
+        waiting.extend(current.parent_ids)
+        if current.databases is None or holdings.database in current.databases:
+            place = None if current.databases is None else holdings.database
+            for privilege in current.privileges:
+                yield GrantFacts(current.id, privilege, DatabaseObject(place))
+        yield from _usable(holdings, current.grants, now)
+
+
+def _usable(
+    holdings: Holdings, grants: Collection[GrantFacts], now: datetime
+) -> Iterator[GrantFacts]:
+    for grant in grants:
+        here = grant.object.database in (None, holdings.database)
+        bound = grant.within_id in (None, holdings.owner_id)
+        begun = grant.valid_from is None or grant.valid_from <= now
+        if here and bound and begun and (grant.valid_until is None or now < grant.valid_until):
+            yield grant
+
+
+def _there(holdings: Holdings, grant: GrantFacts) -> DatabaseObject:
+    """The object as it is on this server; a grant on everything is one on the database."""
+    if grant.object.database is None:
+        return DatabaseObject(holdings.database)
+    return grant.object
+
+
+def _lets_in(holdings: Holdings, user: UserFacts) -> bool:
+    home, owner = holdings.tenants.get(user.tenant_id), holdings.owner
+    if home is None or not home.active:
+        return False
+    if owner is None or owner.id == home.id:
+        return True
+    return owner.active and not (home.isolated or owner.isolated)
+
+
+def _active(user: UserFacts, now: datetime) -> bool:
+    begun = user.active_from is None or user.active_from <= now
+    return user.active and begun and (user.active_until is None or now < user.active_until)
+
+
+def _principal(
+    holdings: Holdings, id: UUID, kind: PrincipalKind, *, locked: bool = False
+) -> WantedPrincipal:
+    name = holdings.adopted.get(id)
+    if name is not None:
+        return WantedPrincipal(id, kind, name, locked=locked, adopted=True)
+    return WantedPrincipal(id, kind, generated_name(holdings.scope, kind, id), locked=locked)

@@ -1,0 +1,125 @@
+"""Looks all the time whether a server has to follow, has drifted, or must end a credential."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextvars import Context
+from datetime import timedelta
+
+from tenantry.databases.enforcement import Enforcement
+from tenantry.databases.enforcement_repository import EnforcementRepository
+from tenantry.databases.enforcing_actions import ApplyDatabaseAction
+from tenantry.databases.managed import ManagedDatabase
+from tenantry.databases.repository import ManagedDatabaseRepository
+from tenantry.databases.servers import Servers
+from tenantry.errors import TenantryError
+from tenantry.kernel.action import SYSTEM, Origin, Run, running
+from tenantry.kernel.clock import Clock, uuid7
+from tenantry.kernel.transaction import Database
+from tenantry.users.access import Scope
+
+PAUSE = 0.2
+"""Seconds between two looks. A look is one statement over the few managed databases."""
+AT_ONCE = 4
+Work = Callable[[ManagedDatabase], Awaitable[None]]
+
+logger = logging.getLogger(__name__)
+
+
+class DatabaseWatch:
+    """Done by every server of ours; leases keep them out of each other's way."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        managed_database_repository: ManagedDatabaseRepository,
+        enforcement_repository: EnforcementRepository,
+        enforcement: Enforcement,
+        servers: Servers,
+        clock: Clock,
+        drift_interval: timedelta,
+    ) -> None:
+        self._database = database
+        self._databases = managed_database_repository
+        self._repository = enforcement_repository
+        self._enforcement = enforcement
+        self._servers = servers
+        self._clock = clock
+        self._drift_interval = drift_interval
+        self._busy: dict[str, asyncio.Task[None]] = {}
+
+    async def run_forever(self) -> None:
+        """Look, and look again; each database is worked on by itself."""
+        try:
+            while True:
+                try:
+                    await self._look()
+                except TenantryError as error:
+                    logger.warning("managed databases cannot be looked up: %s", error)
+                except Exception:  # nothing may end this loop
+                    logger.exception("managed databases cannot be looked up")
+                await asyncio.sleep(PAUSE)
+        finally:
+            for task in list(self._busy.values()):
+                task.cancel()
+
+    async def run_once(self) -> None:
+        """Look once, and wait for all that is begun."""
+        await self._look()
+        while self._busy:
+            await asyncio.wait(set(self._busy.values()))
+
+    async def _look(self) -> None:
+        now = self._clock.now()
+        async with self._database.autocommit() as tx:
+            due = await self._repository.due(tx, now)
+            drifting = await self._repository.drift_due(tx, now - self._drift_interval, now)
+            ended = await self._repository.ended_logins(tx, now)
+        work = [(name, self._follow) for name in due]
+        work += [(name, self._compare) for name in drifting]
+        work += [(login.database, self._end_logins) for login in ended]
+        for name, kind in work:
+            self._begin(name, kind)
+
+    def _begin(self, name: str, work: Work) -> None:
+        if name in self._busy or len(self._busy) >= AT_ONCE:
+            return
+        # In a context of its own the actor is the system, whoever started this server.
+        task = asyncio.create_task(self._guarded(name, work), context=Context())
+        self._busy[name] = task
+        task.add_done_callback(lambda _: self._busy.pop(name, None))
+
+    async def _guarded(self, name: str, work: Work) -> None:
+        try:
+            async with self._database.autocommit() as tx:
+                managed = await self._databases.get(tx, name, Scope())
+            await work(managed)
+        except (TenantryError, OSError, TimeoutError) as error:
+            logger.warning("database %s does not follow: %s", name, error)
+        except Exception:  # one database must not stop the others
+            logger.exception("database %s does not follow", name)
+
+    async def _follow(self, managed: ManagedDatabase) -> None:
+        """Apply what has changed; the audit entry is the system's, with what was run."""
+        now = self._clock.now()
+        origin = Origin(face="enforcement")
+        run = Run(uuid7(now), ApplyDatabaseAction(managed.name), SYSTEM, origin, now)
+        with running(run):
+            await self._enforcement.attempt(managed)
+
+    async def _compare(self, managed: ManagedDatabase) -> None:
+        plan, _ = await self._enforcement.find_drift(managed)
+        if plan.steps:
+            logger.warning("database %s has drifted in %d ways", managed.name, len(plan.steps))
+
+    async def _end_logins(self, managed: ManagedDatabase) -> None:
+        now = self._clock.now()
+        async with self._database.autocommit() as tx:
+            ended = await self._repository.ended_logins(tx, now)
+        connector = await self._servers.connector(managed)
+        for login in ended:
+            if login.database_id == managed.id:
+                await connector.close_login(managed.id, login.name)
+                async with self._database.autocommit() as tx:
+                    await self._repository.close_login(tx, managed.id, login.user_id, now)
