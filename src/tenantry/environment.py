@@ -5,8 +5,10 @@ A parser raises ValueError with what it expects. It never repeats what it got, w
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from tenantry.errors import ConfigurationError
@@ -15,6 +17,51 @@ PREFIX = "TENANTRY_"
 MASK = "***"
 
 Network = IPv4Network | IPv6Network
+
+
+Default = TypeVar("Default")
+Parsed = TypeVar("Parsed")
+
+
+@dataclass(frozen=True)
+class Variable:
+    """What the documentation and the parser know about one setting."""
+
+    name: str
+    default: str
+    meaning: str
+    parse: Callable[[str], object]
+    secret: bool
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment."""
+        return PREFIX + self.name
+
+    @property
+    def field(self) -> str:
+        """Its name in `Settings`."""
+        return self.name.lower()
+
+
+def setting(
+    default: Default,
+    parse: Callable[[str], Parsed],
+    meaning: str,
+    *,
+    shown: str | None = None,
+    secret: bool = False,
+) -> Default | Parsed:
+    """Declare a setting; `shown` describes a default that is not a plain value."""
+    return field(
+        default=default,
+        metadata={
+            "parse": parse,
+            "meaning": meaning,
+            "shown": str(default) if shown is None else shown,
+            "secret": secret,
+        },
+    )
 
 
 def read_variable(environ: Mapping[str, str], name: str, prefix: str = PREFIX) -> str | None:

@@ -5,15 +5,16 @@ mapping that is handed in, and the files that `TENANTRY_..._FILE` variables name
 """
 
 import difflib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from tenantry.environment import (
     MASK,
     PREFIX,
     Network,
+    Variable,
     choice,
     folder,
     hosts,
@@ -24,6 +25,7 @@ from tenantry.environment import (
     read_variable,
     roots,
     seconds,
+    setting,
     text,
     valkey_url,
     web_url,
@@ -34,50 +36,6 @@ from tenantry.errors import ConfigurationError
 
 # The client's own variables; the server has no use for them and lets them pass.
 CLIENT_ONLY = ("USER", "PASSWORD", "DATABASE")
-
-Default = TypeVar("Default")
-Parsed = TypeVar("Parsed")
-
-
-@dataclass(frozen=True)
-class Variable:
-    """What the documentation and the parser know about one setting."""
-
-    name: str
-    default: str
-    meaning: str
-    parse: Callable[[str], object]
-    secret: bool
-
-    @property
-    def variable(self) -> str:
-        """Its name in the environment."""
-        return PREFIX + self.name
-
-    @property
-    def field(self) -> str:
-        """Its name in `Settings`."""
-        return self.name.lower()
-
-
-def setting(
-    default: Default,
-    parse: Callable[[str], Parsed],
-    meaning: str,
-    *,
-    shown: str | None = None,
-    secret: bool = False,
-) -> Default | Parsed:
-    """Declare a setting; `shown` describes a default that is not a plain value."""
-    return field(
-        default=default,
-        metadata={
-            "parse": parse,
-            "meaning": meaning,
-            "shown": str(default) if shown is None else shown,
-            "secret": secret,
-        },
-    )
 
 
 @dataclass(frozen=True, repr=False)
