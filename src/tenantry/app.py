@@ -50,7 +50,7 @@ from tenantry.sessions.processors import SessionProcessors
 from tenantry.settings import Settings
 from tenantry.storage.processors import VfolderProcessors
 from tenantry.tenants.processors import TenantProcessors
-from tenantry.users.access import BuiltInRoleGuard
+from tenantry.users.access import RoleGuard
 from tenantry.users.processors import UserProcessors
 
 logger = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ class App:
         self.access_key_identifier = services.access_key_identifier(
             frozenset(b.action.tag for b in self.wire.bindings if b.action.reads)
         )
-        guard = StepUpGuard(BuiltInRoleGuard())
+        guard = StepUpGuard(RoleGuard())
         self._runner = run = Runner(self.action_monitors, guard, self.clock)
         self.users = UserProcessors(user_service=services.users, run=run)
         self.auth = AuthProcessors(auth_service=services.auth, run=run)

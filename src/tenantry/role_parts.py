@@ -3,7 +3,6 @@
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from tenantry.changes.log import ChangeLog
 from tenantry.foundation import Foundation
 from tenantry.kernel.processor import Runner
 from tenantry.roles.authority import Authority
@@ -30,7 +29,6 @@ class RoleParts:
         self._on = foundation
         self._assembly = assembly
         self._roles = RoleRepository()
-        self._changes = ChangeLog()
         actions = [route.action for route in ROUTES]
         self.vocabulary = Vocabulary(
             tags=frozenset(action.tag for action in actions),
@@ -40,7 +38,6 @@ class RoleParts:
         self.companion = RoleCompanion(
             role_repository=self._roles,
             authority=self.authority,
-            change_log=self._changes,
             clock=foundation.clock,
         )
         self.purge = RolePurge(
@@ -65,7 +62,6 @@ class RoleParts:
             authority=self.authority,
             vocabulary=self.vocabulary,
             users=self._assembly.user_repository,
-            change_log=self._changes,
             clock=self._on.clock,
         )
 
@@ -86,7 +82,6 @@ class RoleParts:
             role_repository=self._roles,
             authority=self.authority,
             users=self._assembly.user_repository,
-            change_log=self._changes,
             clock=self._on.clock,
         )
 
@@ -97,6 +92,5 @@ class RoleParts:
             role_repository=self._roles,
             authority=self.authority,
             users=self._assembly.user_repository,
-            change_log=self._changes,
             clock=self._on.clock,
         )

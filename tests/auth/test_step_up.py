@@ -13,6 +13,15 @@ from tenantry.errors import InvalidInput, PermissionError, StateConflict, StepUp
 from tenantry.grants.actions import GiveAction
 from tenantry.kernel.action import ANONYMOUS, Action, Actor, Origin, acting_as
 from tenantry.kernel.modifier import OptionalState, TriState
+from tenantry.resets.actions import InviteUserAction
+from tenantry.roles.actions import (
+    AssignRolesAction,
+    CreateRoleAction,
+    EnsureRoleAction,
+    InheritRoleAction,
+    ModifyRoleAction,
+)
+from tenantry.roles.model import RoleModifier
 from tenantry.routes import ROUTES
 from tenantry.sessions.actions import CreateSessionAction, RefreshSessionAction
 from tenantry.testing.clock import ShiftedClock
@@ -48,6 +57,13 @@ async def token_of(app: App, name: str) -> str:
     return str(result.session_token)
 
 
+async def make_roles(app: App, admin: UserData) -> None:
+    """The roles that the acts are about."""
+    with acting_as(admin):
+        for role in ("crew", "base"):
+            await app.run(CreateRoleAction(name=role))
+
+
 SENSITIVE_ACTS: dict[str, Action[Any]] = {
     "role": ModifyUserAction(
         user="john", modifier=UserModifier(role=OptionalState.update(UserRole.ADMIN))
@@ -64,6 +80,16 @@ SENSITIVE_ACTS: dict[str, Action[Any]] = {
     "import admin": ImportUsersAction(
         users=[UserCreator(username="agnes", role=UserRole.ADMIN, password=PASSWORD)]
     ),
+    "invite admin": InviteUserAction(
+        input=UserCreator(username="agnes", role=UserRole.ADMIN), mail=False
+    ),
+    "create with roles": CreateUserAction(input=UserCreator(username="agnes", roles=["crew"])),
+    "assign": AssignRolesAction("john", ["crew"]),
+    "ensure": EnsureRoleAction(name="crew", permissions=["SELECT"]),
+    "widen": ModifyRoleAction(
+        "crew", RoleModifier(permissions=OptionalState.update(["user.lock"]))
+    ),
+    "inherit": InheritRoleAction("crew", "base"),
     "purge": PurgeUserAction(user="john"),
     "session": CreateSessionAction(user="john"),
     "key": IssueAccessKeyAction(),
@@ -76,6 +102,7 @@ async def test_a_stale_session_is_asked_to_step_up_and_then_goes_on(
     tenantry: App, john: UserData, admin: UserData, clock: ShiftedClock, name: str
 ) -> None:
     action = SENSITIVE_ACTS[name]
+    await make_roles(tenantry, admin)
     token = await token_of(tenantry, "adele")
     clock.advance(minutes=tenantry.settings.step_up_minutes)
     with acting_as(await again(tenantry, token), HERE):
@@ -91,6 +118,7 @@ async def test_a_stale_session_is_asked_to_step_up_and_then_goes_on(
 async def test_a_fresh_login_does_what_is_sensitive(
     tenantry: App, john: UserData, admin: UserData, name: str
 ) -> None:
+    await make_roles(tenantry, admin)
     with acting_as(await actor_of(tenantry, "adele"), HERE):
         await tenantry.run(SENSITIVE_ACTS[name])
 

@@ -23,7 +23,7 @@ from tenantry.kernel.processor import Runner
 from tenantry.kernel.transaction import Transaction
 from tenantry.testing.agents import FakeAgents
 from tenantry.testing.clock import ShiftedClock
-from tenantry.users.access import BuiltInRoleGuard
+from tenantry.users.access import RoleGuard
 
 AGENT = "one"
 
@@ -108,7 +108,7 @@ def compose(
         clock=clock,
         own_agent=agents.described(clock.now()) if isinstance(agents, LocalAgents) else None,
     )
-    run = Runner(app.action_monitors, BuiltInRoleGuard(), clock)
+    run = Runner(app.action_monitors, RoleGuard(), clock)
     return folders, repository, service, ComputeProcessors(compute_service=service, run=run), upkeep
 
 

@@ -180,12 +180,12 @@ async def test_only_a_superadmin_changes_what_a_superadmin_holds(
         await assign(boss, "own", by=admin)
 
 
-async def test_of_twenty_who_assign_the_same_role_at_once_one_is_first(
+async def test_of_five_who_assign_the_same_role_at_once_one_is_first(
     roles: RoleProcessors, make_role: MakeRole, john: UserData
 ) -> None:
     await make_role("race")
     action = AssignRolesAction("john", ["race"])
-    ended = await asyncio.gather(*(roles.assign_roles.wait_for_complete(action) for _ in range(20)))
+    ended = await asyncio.gather(*(roles.assign_roles.wait_for_complete(action) for _ in range(5)))
     assert sum(bool(result.assigned) for result in ended) == 1
     counted = await roles.get_role.wait_for_complete(GetRoleAction("race"))
     assert counted.data.user_count == 1

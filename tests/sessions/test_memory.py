@@ -14,6 +14,16 @@ from tenantry.errors import NotAuthenticated
 from tenantry.kernel.action import ANONYMOUS, Action, acting_as
 from tenantry.kernel.modifier import OptionalState, TriState
 from tenantry.lockout.actions import LockAccountAction
+from tenantry.roles.actions import (
+    AssignRolesAction,
+    CreateRoleAction,
+    DeleteRoleAction,
+    DisinheritRoleAction,
+    InheritRoleAction,
+    ModifyRoleAction,
+    RemoveRoleAction,
+)
+from tenantry.roles.model import RoleModifier
 from tenantry.sessions.actions import (
     EndSessionsAction,
     RefreshSessionAction,
@@ -93,6 +103,61 @@ async def test_it_is_forgotten_when_its_tenant_is_suspended(
     await identify(token)
     assert kept(tenantry, token) is not None
     await tenantry.run(SuspendTenantAction("other", "test"))
+    assert kept(tenantry, token) is None
+
+
+ROLE_CHANGES: dict[str, Action[Any]] = {
+    "assigned": AssignRolesAction("john", ["other"]),
+    "removed": RemoveRoleAction("john", "helpdesk"),
+    "widened": ModifyRoleAction(
+        "helpdesk", RoleModifier(permissions=OptionalState.update(["user.lock", "user.unlock"]))
+    ),
+    "narrowed": ModifyRoleAction("helpdesk", RoleModifier(permissions=OptionalState.update([]))),
+    "what it inherits narrowed": ModifyRoleAction(
+        "base", RoleModifier(permissions=OptionalState.update([]))
+    ),
+    "made to inherit": InheritRoleAction("helpdesk", "other"),
+    "made to inherit no more": DisinheritRoleAction("helpdesk", "base"),
+    "deleted": DeleteRoleAction("helpdesk"),
+}
+
+
+@pytest.mark.parametrize("what", ROLE_CHANGES)
+async def test_it_is_forgotten_with_every_change_of_a_role_that_its_user_holds(
+    tenantry: App, john: UserData, log_in: Token, identify: Identify, what: str
+) -> None:
+    for name in ("helpdesk", "base", "other"):
+        await tenantry.run(CreateRoleAction(name=name, permissions=["user.lock"]))
+    await tenantry.run(InheritRoleAction("helpdesk", "base"))
+    await tenantry.run(AssignRolesAction("john", ["helpdesk"]))
+    await make_user(tenantry, "jane")
+    token, plain = await log_in(), await log_in("jane")
+    for one in (token, plain):
+        await identify(one)
+    found = tenantry.session_memory.find(token, HERE.address)
+    assert found is not None
+    assert found.permissions == {"user.lock"}
+    await tenantry.run(ROLE_CHANGES[what])
+    assert kept(tenantry, token) is None
+    assert kept(tenantry, plain) is not None
+
+
+async def test_a_role_that_changes_while_a_session_is_looked_up_is_noticed(
+    tenantry: App, john: UserData, log_in: Token, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await tenantry.run(CreateRoleAction(name="helpdesk", permissions=["user.lock"]))
+    await tenantry.run(AssignRolesAction("john", ["helpdesk"]))
+    token = await log_in()
+    find_principal = tenantry.user_repository.find_principal
+
+    async def overtaken(tx: Any, user_id: UUID) -> Any:
+        principal = await find_principal(tx, user_id)
+        await tenantry.run(ROLE_CHANGES["narrowed"])
+        return principal
+
+    with monkeypatch.context() as slow:
+        slow.setattr(tenantry.user_repository, "find_principal", overtaken)
+        await tenantry.auth_service.identify(token, HERE)
     assert kept(tenantry, token) is None
 
 

@@ -24,7 +24,7 @@ from tenantry.storage.purge import VfolderPurge
 from tenantry.storage.quota import Quotas
 from tenantry.storage.repository import FolderRepository
 from tenantry.storage.service import StorageService
-from tenantry.users.access import BuiltInRoleGuard
+from tenantry.users.access import RoleGuard
 from tenantry.users.model import UserData
 
 HOST = "local"
@@ -93,7 +93,7 @@ class Vfolders:
             companion=self.companion,
             mounts=self.mounts,
         )
-        run = Runner(app.action_monitors, BuiltInRoleGuard(), app.clock)
+        run = Runner(app.action_monitors, RoleGuard(), app.clock)
         self.run = VfolderProcessors(storage_service=self.service, run=run)
 
     async def make(self, name: str, owner: UserData) -> VfolderData:

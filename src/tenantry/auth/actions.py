@@ -104,10 +104,14 @@ class EndOwnSessionAction(Action[Done], frozen=True):
 
 
 class WhoAmI(Record, frozen=True):
-    """Who the session belongs to. ``only`` lists what it is limited to, if it is."""
+    """Who the session belongs to. ``only`` lists what it is limited to, if it is.
+
+    ``permissions`` are those that roles give beyond the built-in role.
+    """
 
     user: UserData
     only: list[str] | None = None
+    permissions: list[str] = []  # noqa: RUF012 - msgspec copies it
 
 
 class WhoAmIAction(Action[WhoAmI], frozen=True):

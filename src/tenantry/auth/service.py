@@ -318,7 +318,8 @@ class AuthService:
         actor = current_actor()
         async with self._database.autocommit() as tx:
             principal = await self._principal_of(tx, actor)
-        return WhoAmI(principal.user, sorted(actor.only) if actor.only is not None else None)
+        only = sorted(actor.only) if actor.only is not None else None
+        return WhoAmI(principal.user, only, sorted(principal.permissions))
 
     def _open_session(
         self, tx: Transaction, principal: Principal, origin: Origin, changes: Changes

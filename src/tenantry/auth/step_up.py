@@ -10,8 +10,8 @@ from tenantry.errors import StepUpRequired
 from tenantry.kernel.action import Action, Actor
 from tenantry.kernel.guard import Guard
 from tenantry.sessions.model import SessionActor
-from tenantry.users.actions import CreateUserAction, ImportUsersAction, ModifyUserAction
-from tenantry.users.model import UserRole
+from tenantry.users.actions import ImportUsersAction, ModifyUserAction
+from tenantry.users.model import UserCreator, UserRole
 
 SENSITIVE = frozenset(
     {
@@ -24,6 +24,10 @@ SENSITIVE = frozenset(
         "access_key.show_secret",
         "access_key.switch_main",
         "session.create",
+        "role.assign",
+        "role.ensure",
+        "role.inherit",
+        "role.modify",
         "tenant.create",
         "tenant.assign_user",
         "tenant.delete",
@@ -60,8 +64,14 @@ def is_sensitive(action: Action[Any]) -> bool:
     """Whether what is asked could give somebody a new way in, or cannot be undone."""
     if isinstance(action, ModifyUserAction):
         return not SENSITIVE_FIELDS.isdisjoint(action.modifier.changes())
-    if isinstance(action, CreateUserAction):
-        return action.input.role != UserRole.USER
+    made = getattr(action, "input", None)
+    if isinstance(made, UserCreator):
+        return _empowers(made)
     if isinstance(action, ImportUsersAction):
-        return any(user.role != UserRole.USER for user in action.users)
+        return any(_empowers(user) for user in action.users)
     return action.tag in SENSITIVE
+
+
+def _empowers(user: UserCreator) -> bool:
+    """Whether somebody is made who may do more than a plain user."""
+    return user.role != UserRole.USER or bool(user.roles)

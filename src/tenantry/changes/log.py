@@ -12,6 +12,11 @@ NOTE = Statement(
     "Give the transaction's changes the next number, and wake who listens when it commits.",
     "select note_changes($1::text[], $2::uuid[])",
 )
+HOLD = Statement(
+    "changes.hold",
+    "Let nothing that decides on access be committed until the transaction ends.",
+    "select from change_head for update",
+)
 READ = Statement(
     "changes.read",
     "The number of the latest change, and what has changed after this one, as far as it is kept.",
@@ -50,6 +55,15 @@ class ChangeLog:
         """Have these changes numbered with the transaction's last statement: no round trip."""
         for change in changes:
             tx.later(NOTE, change)
+
+    @staticmethod
+    async def hold(tx: Transaction) -> None:
+        """Wait for what is about to change who holds what; nothing does until the end.
+
+        Whatever takes a right away waits for this before it commits. So who decides by what is
+        held, and holds the log, decides by what has been taken, and what comes of it is first.
+        """
+        await tx.fetch(HOLD)
 
     @staticmethod
     async def read(tx: Transaction, after: int) -> Reading:

@@ -52,7 +52,7 @@ class Authority:
         bounds = wanted.bounds
         since = bounds.valid_from or self._clock.now()
         powers = _powers(wanted.privileges, wanted.object, actor, since, bounds.valid_until)
-        await self._require_held(tx, actor, powers)
+        await self._holdings.require_held(tx, actor, powers, "permissions")
         return actor.tenant_id
 
     async def required_to_take(
@@ -70,18 +70,9 @@ class Authority:
         if access.is_platform(actor) or access.is_admin(actor):
             return None
         now = self._clock.now()
-        await self._require_held(tx, actor, _powers(privileges, on, actor, now, now))
-        return actor.tenant_id
-
-    async def _require_held(self, tx: Transaction, actor: Actor, powers: Iterable[Power]) -> None:
-        """PermissionError unless the actor holds it all, and goes on to until the commit.
-
-        Whatever takes a right away waits for the log of changes before it commits. So who holds
-        the log sees what was taken, and nothing is taken until the grant is there.
-        """
-        if not access.is_admin(actor):
-            await self._grants.hold_changes(tx)
+        powers = _powers(privileges, on, actor, now, now)
         await self._holdings.require_held(tx, actor, powers, "permissions")
+        return actor.tenant_id
 
     async def _require_no_wall(
         self, tx: Transaction, principal: Principal, on: DatabaseObject

@@ -85,11 +85,6 @@ PAGE = Statement(
     """,
     anew=True,
 )
-HOLD_CHANGES = Statement(
-    "grants.hold_changes",
-    "Let nothing that decides on access be committed until the transaction ends.",
-    "select from change_head for update",
-)
 COUNT = Statement(
     "grants.count",
     "How many direct grants a user has.",

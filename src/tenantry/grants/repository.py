@@ -159,10 +159,6 @@ class GrantRepository:
         change = Change(ChangeKind.USER, user_id)
         return await self._remove(tx, [_grant(row) for row in rows], change)
 
-    async def hold_changes(self, tx: Transaction) -> None:
-        """Wait for what is about to change who holds what; nothing does until the end."""
-        await tx.execute(queries.HOLD_CHANGES)
-
     async def count(self, tx: Transaction, user_id: UUID) -> int:
         """How many direct grants a user has."""
         return int(await tx.fetchval(queries.COUNT, user_id))

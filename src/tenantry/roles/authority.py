@@ -3,10 +3,12 @@
 from collections.abc import Collection, Iterable
 from uuid import UUID
 
+from tenantry.changes.log import ChangeLog
 from tenantry.errors import PermissionError
 from tenantry.kernel.action import Actor
 from tenantry.kernel.transaction import Transaction
 from tenantry.privileges.model import Privilege
+from tenantry.roles.actions import AssignRolesAction
 from tenantry.roles.powers import Power, lacking
 from tenantry.roles.repository import RoleRepository
 from tenantry.roles.rules import Vocabulary
@@ -33,6 +35,12 @@ class Authority:
             message = "Only the platform's administrators change a role of the platform."
             raise PermissionError(message, field="role")
 
+    def may_assign(self, actor: Actor) -> bool:
+        """Whether the actor may assign roles at all, as when users are made with some."""
+        if access.is_platform(actor) or access.is_admin(actor):
+            return True
+        return access.is_permitted(actor, AssignRolesAction)
+
     async def require_held(
         self,
         tx: Transaction,
@@ -42,7 +50,10 @@ class Authority:
         *,
         beside: Collection[Power] = (),
     ) -> None:
-        """PermissionError unless the actor holds all that is wanted, or it is there already."""
+        """PermissionError unless the actor holds all that is wanted, or it is there already.
+
+        What is held is so until the commit: nobody takes it away before.
+        """
         missing = await self.missing(tx, actor, wanted, beside=beside)
         if missing:
             raise PermissionError(refusal(missing), field=field)
@@ -63,12 +74,12 @@ class Authority:
     async def _held(self, tx: Transaction, actor: Actor) -> list[Power]:
         if actor.id is None or actor.tenant_id is None:
             return []
+        await ChangeLog.hold(tx)
         held = await self._roles.powers_of_user(tx, actor.id, actor.tenant_id)
-        privileges = [power for power in held if not power.is_system]
         if not access.is_admin(actor):
-            return [*privileges, *(Power(tag) for tag in actor.permissions)]
+            return held
         own = Power(Privilege.ALL, within_id=actor.tenant_id)
-        return [*privileges, own, *(Power(tag) for tag in self._vocabulary.delegable)]
+        return [*held, own, *(Power(tag) for tag in self._vocabulary.delegable)]
 
 
 def refusal(missing: Collection[Power]) -> str:

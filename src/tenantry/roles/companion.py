@@ -3,8 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
-from tenantry.changes.log import ChangeLog
-from tenantry.changes.model import Change, ChangeKind
 from tenantry.errors import PermissionError, UserCreationBadRequest, Violation
 from tenantry.kernel.action import current_actor
 from tenantry.kernel.clock import Clock
@@ -28,12 +26,10 @@ class RoleCompanion:
         *,
         role_repository: RoleRepository,
         authority: Authority,
-        change_log: ChangeLog,
         clock: Clock,
     ) -> None:
         self._roles = role_repository
         self._authority = authority
-        self._changes = change_log
         self._clock = clock
 
     async def objections(self, tx: Transaction, wanted: Wanted) -> dict[int, Violation]:
@@ -70,8 +66,6 @@ class RoleCompanion:
                 tx.note(note_of(user.id, user.username, user.tenant_id, [], names))
         if entries:
             await self._roles.assign(tx, entries, self._clock.now(), current_actor().id)
-            user_ids = dict.fromkeys(user_id for _, user_id in entries)
-            await self._changes.note(tx, *(Change(ChangeKind.USER, one) for one in user_ids))
 
     async def follow(
         self, tx: Transaction, before: UserData, after: UserData, modifier: UserModifier
@@ -83,12 +77,10 @@ class RoleCompanion:
         if await self._roles.leave(tx, after.id, before.tenant_id, after.tenant_id):
             left = await self._roles.held_names(tx, after.id)
             tx.note(note_of(after.id, after.username, after.tenant_id, held, left))
-            await self._changes.note(tx, Change(ChangeKind.USER, after.id))
 
     async def forget(self, tx: Transaction, user_id: UUID) -> None:
         """Have a user hold no role any more."""
-        if await self._roles.forget(tx, user_id):
-            await self._changes.note(tx, Change(ChangeKind.USER, user_id))
+        await self._roles.forget(tx, user_id)
 
     async def _found(self, tx: Transaction, wanted: Wanted) -> dict[UUID, dict[str, RoleKey]]:
         """All roles that are named, by tenant: its own, and then the platform's."""
@@ -122,6 +114,9 @@ class RoleCompanion:
         """The roles that the actor cannot assign, and why."""
         if not roles:
             return {}
+        if not self._authority.may_assign(current_actor()):
+            message = "The permission role.assign is needed for this."
+            return dict.fromkeys((role.id for role in roles), message)
         powers = await self._roles.powers_of_roles(tx, [role.id for role in roles])
         every = [power for found in powers.values() for power in found]
         missing = set(await self._authority.missing(tx, current_actor(), every))

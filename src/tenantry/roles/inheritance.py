@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from tenantry.changes.log import ChangeLog
-from tenantry.changes.model import Change, ChangeKind
 from tenantry.errors import StateConflict
 from tenantry.kernel.action import Actor, Note, current_actor
 from tenantry.kernel.clock import Clock
@@ -37,14 +35,12 @@ class RoleInheritance:
         role_repository: RoleRepository,
         authority: Authority,
         users: Users,
-        change_log: ChangeLog,
         clock: Clock,
     ) -> None:
         self._database = database
         self._roles = role_repository
         self._authority = authority
         self._places = Places(users)
-        self._changes = change_log
         self._clock = clock
 
     async def inherit(self, action: InheritRoleAction) -> RoleChangeResult:
@@ -66,7 +62,7 @@ class RoleInheritance:
             await self._authority.require_held(tx, actor, powers[parent.id], "parent")
             now = self._clock.now()
             changed = await self._roles.inherit(tx, role.id, parent.id, now, actor.id) > 0
-            await self._settle(tx, role, (None, parent.name), changed=changed)
+            tx.note(_note(role, (None, parent.name) if changed else None))
         return RoleChangeResult(changed)
 
     async def disinherit(self, action: DisinheritRoleAction) -> RoleChangeResult:
@@ -77,7 +73,7 @@ class RoleInheritance:
             await self._roles.hold_inheritance(tx)
             role, parent = await self._pair(tx, actor, action)
             changed = await self._roles.disinherit(tx, role.id, parent.id) > 0
-            await self._settle(tx, role, (parent.name, None), changed=changed)
+            tx.note(_note(role, (parent.name, None) if changed else None))
         return RoleChangeResult(changed)
 
     async def _pair(
@@ -91,18 +87,10 @@ class RoleInheritance:
         place = await self._places.of_name(tx, actor, None, role.tenant_id)
         return role, await self._roles.get(tx, action.parent, place, scope)
 
-    async def _settle(
-        self,
-        tx: Transaction,
-        role: RoleData,
-        change: tuple[str | None, str | None],
-        *,
-        changed: bool,
-    ) -> None:
-        changes: Mapping[str, tuple[object, object]] = {"inherits": change} if changed else {}
-        tx.note(Note(role.name, role.id, role.tenant_id, changes))
-        if changed:
-            await self._changes.note(tx, Change(ChangeKind.ROLE, role.id))
+
+def _note(role: RoleData, change: tuple[str | None, str | None] | None) -> Note:
+    changes: Mapping[str, tuple[object, object]] = {"inherits": change} if change else {}
+    return Note(role.name, role.id, role.tenant_id, changes)
 
 
 def way_up(edges: Edges, start: UUID, goal: UUID) -> list[str] | None:

@@ -3,8 +3,6 @@
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from tenantry.changes.log import ChangeLog
-from tenantry.changes.model import Change, ChangeKind
 from tenantry.errors import InvalidInput, RoleNotFound, StateConflict
 from tenantry.kernel.action import Actor, Note, current_actor
 from tenantry.kernel.clock import Clock
@@ -37,7 +35,6 @@ class RoleMembership:
         role_repository: RoleRepository,
         authority: Authority,
         users: Users,
-        change_log: ChangeLog,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -45,7 +42,6 @@ class RoleMembership:
         self._authority = authority
         self._users = users
         self._places = Places(users)
-        self._changes = change_log
         self._clock = clock
 
     async def assign_roles(self, action: AssignRolesAction) -> AssignmentResult:
@@ -125,7 +121,6 @@ class RoleMembership:
             return
         after = await self._roles.held_names(tx, user.id)
         tx.note(note_of(user.id, user.username, user.tenant_id, before, after))
-        await self._changes.note(tx, Change(ChangeKind.USER, user.id))
 
 
 def note_of(

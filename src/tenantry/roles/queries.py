@@ -117,7 +117,7 @@ ASSIGN = Statement(
     """
     insert into role_members (role_id, user_id, assigned_at, assigned_by)
     select role_id, user_id, $3, $4 from unnest($1::uuid[], $2::uuid[]) as entry (role_id, user_id)
-    on conflict (role_id, user_id) do nothing returning role_id
+    on conflict (role_id, user_id) do nothing returning role_id, user_id
     """,
 )
 REMOVE = Statement(

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from tenantry.changes.log import ChangeLog
+from tenantry.changes.model import Change, ChangeKind
 from tenantry.errors import RoleConflict, RoleNotFound
 from tenantry.kernel.transaction import ConstraintViolation, Row, Transaction
 from tenantry.privileges.model import DatabaseObject
@@ -110,6 +112,7 @@ class RoleRepository:
             await tx.execute(queries.INSERT, role_id, tenant_id, *_columns(role), now)
         except ConstraintViolation as violation:
             raise _meaning(violation) from violation
+        await ChangeLog.note(tx, Change(ChangeKind.ROLE, role_id))
 
     async def update(self, tx: Transaction, role_id: UUID, role: Definition, now: datetime) -> None:
         """Change a role; RoleConflict as above."""
@@ -117,10 +120,12 @@ class RoleRepository:
             await tx.execute(queries.UPDATE, role_id, *_columns(role), now)
         except ConstraintViolation as violation:
             raise _meaning(violation) from violation
+        await ChangeLog.note(tx, Change(ChangeKind.ROLE, role_id))
 
     async def delete(self, tx: Transaction, role_id: UUID) -> None:
         """Delete a role, with who holds it and what inherits it."""
         await tx.execute(queries.DELETE, role_id)
+        await ChangeLog.note(tx, Change(ChangeKind.ROLE, role_id))
 
     async def page(
         self,
@@ -174,11 +179,16 @@ class RoleRepository:
         role_ids = [role_id for role_id, _ in entries]
         user_ids = [user_id for _, user_id in entries]
         rows = await tx.fetch(queries.ASSIGN, role_ids, user_ids, now, by)
+        changed = dict.fromkeys(row["user_id"] for row in rows)
+        await ChangeLog.note(tx, *(Change(ChangeKind.USER, user_id) for user_id in changed))
         return {row["role_id"] for row in rows}
 
     async def remove(self, tx: Transaction, role_id: UUID, user_id: UUID) -> int:
         """Have a user hold a role no more; 0 when it was not held."""
-        return await tx.execute(queries.REMOVE, role_id, user_id)
+        rows = await tx.execute(queries.REMOVE, role_id, user_id)
+        if rows:
+            await ChangeLog.note(tx, Change(ChangeKind.USER, user_id))
+        return rows
 
     async def held_names(self, tx: Transaction, user_id: UUID) -> list[str]:
         """The names of the roles that a user holds directly."""
@@ -191,11 +201,17 @@ class RoleRepository:
 
     async def leave(self, tx: Transaction, user_id: UUID, left: UUID, joined: UUID) -> int:
         """Have a user hold no role of the tenant left, and none beyond a wall, any more."""
-        return await tx.execute(queries.LEAVE, user_id, left, joined)
+        rows = await tx.execute(queries.LEAVE, user_id, left, joined)
+        if rows:
+            await ChangeLog.note(tx, Change(ChangeKind.USER, user_id))
+        return rows
 
     async def forget(self, tx: Transaction, user_id: UUID) -> int:
         """Have a user hold no role any more; how many there were."""
-        return await tx.execute(queries.FORGET, user_id)
+        rows = await tx.execute(queries.FORGET, user_id)
+        if rows:
+            await ChangeLog.note(tx, Change(ChangeKind.USER, user_id))
+        return rows
 
     async def is_walled(self, tx: Transaction, tenant_id: UUID, others: Collection[UUID]) -> bool:
         """Whether a wall stands between a tenant and one of the others."""
@@ -231,11 +247,17 @@ class RoleRepository:
         self, tx: Transaction, role_id: UUID, parent_id: UUID, now: datetime, by: UUID | None
     ) -> int:
         """Have a role inherit from another one; 0 when it did already."""
-        return await tx.execute(queries.INHERIT, role_id, parent_id, now, by)
+        rows = await tx.execute(queries.INHERIT, role_id, parent_id, now, by)
+        if rows:
+            await ChangeLog.note(tx, Change(ChangeKind.ROLE, role_id))
+        return rows
 
     async def disinherit(self, tx: Transaction, role_id: UUID, parent_id: UUID) -> int:
         """Have a role inherit from another one no more; 0 when it did not."""
-        return await tx.execute(queries.DISINHERIT, role_id, parent_id)
+        rows = await tx.execute(queries.DISINHERIT, role_id, parent_id)
+        if rows:
+            await ChangeLog.note(tx, Change(ChangeKind.ROLE, role_id))
+        return rows
 
 
 def name_key(role: RoleData) -> str:

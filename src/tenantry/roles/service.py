@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-from tenantry.changes.log import ChangeLog
-from tenantry.changes.model import Change, ChangeKind
 from tenantry.errors import VersionConflict
 from tenantry.kernel.action import Actor, Note, current_actor
 from tenantry.kernel.clock import Clock, uuid7
@@ -45,7 +43,6 @@ class RoleService:
         authority: Authority,
         vocabulary: Vocabulary,
         users: Users,
-        change_log: ChangeLog,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -53,7 +50,6 @@ class RoleService:
         self._authority = authority
         self._vocabulary = vocabulary
         self._places = Places(users)
-        self._changes = change_log
         self._clock = clock
 
     async def create_role(self, action: CreateRoleAction) -> RoleResult:
@@ -119,7 +115,6 @@ class RoleService:
             await self._roles.delete(tx, role.id)
             changes = {"name": (role.name, None), "user_count": (role.user_count, None)}
             tx.note(_note(role, changes))
-            await self._changes.note(tx, Change(ChangeKind.ROLE, role.id))
         return RoleResult(role)
 
     def _wanted(self, action: CreateRoleAction | EnsureRoleAction) -> Definition:
@@ -144,7 +139,6 @@ class RoleService:
         role = await self._roles.get(tx, str(role_id), Place(tenant_id), Scope.of(actor))
         told = {name: (None, getattr(role, name)) for name in _DEFINITION if getattr(role, name)}
         tx.note(_note(role, told))
-        await self._changes.note(tx, Change(ChangeKind.ROLE, role_id))
         return role
 
     async def _change(
@@ -162,7 +156,6 @@ class RoleService:
             if getattr(role, name) != getattr(changed, name)
         }
         tx.note(_note(changed, differing))
-        await self._changes.note(tx, Change(ChangeKind.ROLE, role.id))
         return changed
 
 

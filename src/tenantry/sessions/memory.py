@@ -2,8 +2,9 @@
 
 A session is kept once the database has let it in, under a digest of its token; never one that
 awaits a second factor, nor a token that was refreshed. It goes with every change of the session,
-its user or its tenant, and is looked up again when it is that old, has long been unused, or ends.
-That it is in use is written down in batches, so that the idle limit stays true on all servers.
+its user or its tenant, and of any role if its user holds one; and is looked up again when it is
+that old, has long been unused, or ends. That it is in use is written down in batches, so that the
+idle limit stays true on all servers.
 """
 
 import hashlib
@@ -22,6 +23,8 @@ from tenantry.sessions.model import Session, SessionActor, SessionPolicy
 from tenantry.users.addresses import allowed
 from tenantry.users.principal import Principal
 
+ANY_ROLE = Change(ChangeKind.ROLE, UUID(int=0))
+"""What somebody may do who holds a role can change with any: they inherit from each other."""
 KEPT = timedelta(minutes=10)
 """A session is looked up again after that, whatever its use."""
 
@@ -33,6 +36,7 @@ class Kept:
     key: bytes
     session: Session
     actor: Actor
+    about: Sequence[Change]
     addresses: Sequence[str] | None
     good_until: datetime
     seen_at: datetime
@@ -77,7 +81,8 @@ class SessionMemory:
 
     def keep(self, reader: Reader, token: str, session: Session, principal: Principal) -> None:
         """Keep a session that was let in, unless it has changed while it was looked up."""
-        if session.awaits_second_factor or reader.was_overtaken(_about(session)):
+        about = _about(session, principal)
+        if session.awaits_second_factor or reader.was_overtaken(about):
             return
         now = self._clock.now()
         ends = [session.expires_at, now + KEPT]
@@ -87,6 +92,7 @@ class SessionMemory:
             key=_key(token),
             session=session,
             actor=SessionActor.of(principal.as_actor(), session, fresh=False),
+            about=about,
             addresses=principal.user.allowed_client_ip,
             good_until=min(ends),
             seen_at=now,
@@ -95,7 +101,7 @@ class SessionMemory:
         if len(self._kept) >= self._most:
             self._forget(next(iter(self._kept.values())))
         self._kept[kept.key] = kept
-        for change in _about(session):
+        for change in about:
             self._of.setdefault(change.subject_id, set()).add(kept.key)
 
     @property
@@ -110,15 +116,15 @@ class SessionMemory:
             self._used.pop(kept.key, None)
 
     def concerned(self, changes: Sequence[Change]) -> Sequence[Change]:
-        """Changes of sessions here, of their users and tenants."""
-        self._overtaking.tell(changes)
-        return [change for change in changes if change.subject_id in self._of]
+        """Changes of sessions here, of their users, roles and tenants."""
+        self._overtaking.tell(map(_meant, changes))
+        return [change for change in changes if _meant(change).subject_id in self._of]
 
     def drop(self, changes: Sequence[Change]) -> None:
         """Forget these; the next request looks in the database."""
-        self._overtaking.tell(changes)
+        self._overtaking.tell(map(_meant, changes))
         for change in changes:
-            for key in list(self._of.get(change.subject_id, ())):
+            for key in list(self._of.get(_meant(change).subject_id, ())):
                 self._forget(self._kept[key])
 
     async def renew(self, tx: Transaction, changes: Sequence[Change]) -> None:
@@ -132,7 +138,7 @@ class SessionMemory:
 
     def _forget(self, kept: Kept) -> None:
         self._kept.pop(kept.key, None)
-        for change in _about(kept.session):
+        for change in kept.about:
             keys = self._of.get(change.subject_id)
             if keys is not None:
                 keys.discard(kept.key)
@@ -145,7 +151,16 @@ def _key(token: str) -> bytes:
     return hashlib.sha256(token.encode("ascii", "replace")).digest()
 
 
-def _about(session: Session) -> Iterable[Change]:
-    yield Change(ChangeKind.SESSION, session.id)
-    yield Change(ChangeKind.USER, session.user_id)
-    yield Change(ChangeKind.TENANT, session.tenant_id)
+def _meant(change: Change) -> Change:
+    """What it is here."""
+    return ANY_ROLE if change.kind is ChangeKind.ROLE else change
+
+
+def _about(session: Session, principal: Principal) -> list[Change]:
+    """What it goes with."""
+    about = [
+        Change(ChangeKind.SESSION, session.id),
+        Change(ChangeKind.USER, session.user_id),
+        Change(ChangeKind.TENANT, session.tenant_id),
+    ]
+    return [*about, ANY_ROLE] if principal.user.roles else about

@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 import pyotp
 
 from tenantry.app import App
-from tenantry.kernel.action import acting_as
+from tenantry.errors import UserNotFound
+from tenantry.kernel.action import Actor, acting_as
 from tenantry.second_factor.actions import EnrolSecondFactorAction, ProveSecondFactorAction
 from tenantry.users.actions import CreateUserAction
 from tenantry.users.model import UserCreator, UserData, UserRole
@@ -25,6 +26,15 @@ async def make_user(app: App, username: str | None = None, **fields: Any) -> Use
     creator = UserCreator(username=username, **given)
     result = await app.users.create_user.wait_for_complete(CreateUserAction(input=creator))
     return result.data
+
+
+async def actor_of(app: App, user: UserData) -> Actor:
+    """The user as an actor who may also do what the roles held now allow, as with a credential."""
+    async with app.database.autocommit() as tx:
+        principal = await app.user_repository.find_principal(tx, user.id)
+    if principal is None:
+        raise UserNotFound
+    return principal.as_actor()
 
 
 async def enrol(app: App, user: UserData, password: str = PASSWORD) -> None:

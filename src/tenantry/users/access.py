@@ -1,12 +1,17 @@
-"""Who may do what to which user: the built-in roles, as pure decisions."""
+"""Who may do what to which user: the built-in roles, and what other roles allow beyond them.
+
+Who holds a permission may run its action as an admin of the own tenant would, but not on
+administrators, nor on who holds a permission that the actor lacks. It counts for the action that
+runs, and for no other.
+"""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from tenantry.errors import NotAuthenticated, PermissionError
-from tenantry.kernel.action import Action, Actor, ActorKind, Audience
+from tenantry.kernel.action import Action, Actor, ActorKind, Audience, current_run
 from tenantry.users.model import UserData, UserRole, UserStatus
 from tenantry.users.principal import REFRESH_ONLY
 
@@ -23,8 +28,8 @@ DELEGABLE = frozenset({Audience.READERS, Audience.ADMINISTRATORS})
 """Of whose actions the tags are permissions that a role can hold."""
 
 
-class BuiltInRoleGuard:
-    """Lets an actor run what the built-in role is in the audience of."""
+class RoleGuard:
+    """Lets an actor run what the built-in role is in the audience of, or a permission is for."""
 
     def check(self, actor: Actor, action: Action[Any]) -> None:
         if actor.kind is ActorKind.SYSTEM or action.audience is Audience.EVERYONE:
@@ -34,7 +39,8 @@ class BuiltInRoleGuard:
         if actor.only is not None and action.tag not in actor.only:
             message, reason = _limited(actor.only)
             raise PermissionError(message, reason=reason)
-        if action.audience not in _AUDIENCES[UserRole(actor.role)]:
+        built_in = action.audience in _AUDIENCES[UserRole(actor.role)]
+        if not (built_in or is_permitted(actor, action)):
             raise PermissionError(f"The permission {action.tag} is needed for this.")
 
 
@@ -56,6 +62,8 @@ class Scope:
 
     tenant_id: UUID | None = None
     user_id: UUID | None = None
+    reach: frozenset[str] | None = field(default=None, repr=False, compare=False)
+    """The permissions beyond which nobody may hold any who is changed; None: no limit."""
 
     @classmethod
     def of(cls, actor: Actor) -> "Scope":
@@ -66,7 +74,15 @@ class Scope:
             return cls(tenant_id=actor.tenant_id)
         if actor.id is None:
             raise NotAuthenticated
+        if is_delegate(actor):
+            return cls(tenant_id=actor.tenant_id, reach=actor.permissions)
         return cls(tenant_id=actor.tenant_id, user_id=actor.id)
+
+    def require_within_reach(self, permissions: Collection[str]) -> None:
+        """PermissionError where somebody holds these who must not hold more than the actor."""
+        if self.reach is not None and not self.reach.issuperset(permissions):
+            message = "This user holds permissions that you lack; an administrator must do this."
+            raise PermissionError(message, field="user")
 
 
 def bound_tenant(actor: Actor) -> UUID | None:
@@ -83,9 +99,9 @@ def require_may_create(actor: Actor, role: str, tenant_id: UUID) -> None:
     """PermissionError unless the actor may make a user of this role in this tenant."""
     if is_platform(actor):
         return
-    if actor.role != UserRole.ADMIN or actor.tenant_id != tenant_id:
+    if not _administers(actor) or actor.tenant_id != tenant_id:
         raise PermissionError("You can create users in your own tenant only.", field="domain_name")
-    _require_may_give(role)
+    _require_may_give(actor, role)
 
 
 def may_state_origin(actor: Actor, user: UserData | None) -> bool:
@@ -111,17 +127,18 @@ def require_may_change(actor: Actor, user: UserData, changes: dict[str, Any]) ->
         raise PermissionError(message, field="password")
     if is_platform(actor):
         return
-    if own and actor.role in (UserRole.USER, UserRole.ADMIN):
-        allowed = OWN_FIELDS if actor.role == UserRole.USER else changes.keys() - {"domain_name"}
-        _require_only(changes.keys(), allowed)
+    if own and not _administers(actor) and actor.role == UserRole.USER:
+        _require_only(changes.keys(), OWN_FIELDS)
         return
-    if actor.role != UserRole.ADMIN:
+    if not _administers(actor):
         raise PermissionError("Your role changes nothing here.")
     if user.role is UserRole.SUPERADMIN:
         raise PermissionError("Only a superadmin changes a superadmin.")
+    if user.role is not UserRole.USER and not is_admin(actor):
+        raise PermissionError("Only an administrator changes an administrator or a monitor.")
     _require_only(changes.keys(), changes.keys() - {"domain_name"})
     if "role" in changes:
-        _require_may_give(changes["role"])
+        _require_may_give(actor, changes["role"])
 
 
 def require_may_delete(actor: Actor, user: UserData) -> None:
@@ -148,7 +165,24 @@ def is_admin(actor: Actor) -> bool:
     return actor.role == UserRole.ADMIN
 
 
-def _require_may_give(role: str) -> None:
+def is_permitted(actor: Actor, action: Action[Any] | type[Action[Any]]) -> bool:
+    """Whether a permission that the actor's roles give is for this action."""
+    return action.tag in actor.permissions and action.audience in DELEGABLE
+
+
+def is_delegate(actor: Actor) -> bool:
+    """Whether the actor does what runs now by a permission, and not by the built-in role."""
+    run = current_run()
+    return actor.role == UserRole.USER and run is not None and is_permitted(actor, run.action)
+
+
+def _administers(actor: Actor) -> bool:
+    return is_admin(actor) or is_delegate(actor)
+
+
+def _require_may_give(actor: Actor, role: str) -> None:
+    if not is_admin(actor) and role != UserRole.USER:
+        raise PermissionError("Only an administrator gives a built-in role.", field="role")
     if role == UserRole.SUPERADMIN:
         raise PermissionError("Only a superadmin makes a superadmin.", field="role")
 

@@ -50,6 +50,8 @@ class Principal:
     """What the tenant has set; None is the platform's."""
     password_expires_at: datetime | None = None
     """When the password will be older than the tenant allows."""
+    permissions: frozenset[str] = frozenset()
+    """What the roles held allow beyond the built-in role."""
 
     def standing(self) -> str | None:
         """Why nobody gets in as this user from anywhere, or None."""
@@ -78,4 +80,5 @@ class Principal:
             tenant_id=self.user.tenant_id,
             role=self.user.role.value,
             only=PASSWORD_CHANGE_ONLY if self.user.need_password_change else None,
+            permissions=self.permissions,
         )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tenantry.kernel.monitor import ActionMonitor
 from tenantry.kernel.processor import Runner
-from tenantry.users.access import BuiltInRoleGuard
+from tenantry.users.access import RoleGuard
 from tenantry.users.actions import (
     AdminMonthStatsAction,
     CreateUserAction,
@@ -33,7 +33,7 @@ class UserProcessors:
         action_monitors: Sequence[ActionMonitor] = (),
         run: Runner | None = None,
     ) -> None:
-        run = run or Runner(action_monitors, BuiltInRoleGuard())
+        run = run or Runner(action_monitors, RoleGuard())
         self.create_user = run(CreateUserAction, user_service.create_user)
         self.get_user = run(GetUserAction, user_service.get_user)
         self.find_user = run(FindUserAction, user_service.find_user)

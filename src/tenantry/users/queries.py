@@ -29,6 +29,24 @@ READ = f"""
     left join access_keys k on k.user_id = u.id and k.is_main
     left join password_policies p on p.tenant_id = u.tenant_id
 """
+# The permissions of the system that a user's roles come to: those of the own tenant's roles and
+# of the platform's, with all that they inherit. Built-in roles other than "user" need none.
+_PERMISSIONS = """
+    case when u.role = 'user' and exists (select from role_members m where m.user_id = u.id)
+    then array(
+        with recursive reach (role_id) as (
+            select m.role_id from role_members m join roles r on r.id = m.role_id
+            where m.user_id = u.id and (r.tenant_id is null or r.tenant_id = u.tenant_id)
+            union
+            select i.parent_id from reach join role_parents i on i.role_id = reach.role_id
+            join roles p on p.id = i.parent_id
+            where p.tenant_id is null or p.tenant_id = u.tenant_id
+        )
+        select distinct permission from reach join roles r on r.id = reach.role_id
+        cross join unnest(r.permissions) as permission where permission like '%.%'
+    ) else '{}' end as system_permissions
+"""
+READ_PRINCIPAL = READ.replace("select ", f"select {_PERMISSIONS},", 1)
 _SEEN = "($2::uuid is null or u.tenant_id = $2) and ($3::uuid is null or u.id = $3)"
 
 FIND = {
@@ -49,14 +67,24 @@ FIND_MANY = Statement(
 )
 LOCK = {
     by: Statement(
-        f"{found.name}_locked", f"{found.purpose[:-1]}, locked.", f"{found.sql} for update of u"
+        f"{found.name}_locked",
+        f"{found.purpose[:-1]}, locked, with the permissions that roles give.",
+        f"{found.sql.replace(READ, READ_PRINCIPAL)} for update of u",
     )
     for by, found in FIND.items()
 }
+FIND_PRINCIPAL = Statement(
+    "users.find_principal",
+    "One user by id, with the permissions that roles give.",
+    f"{READ_PRINCIPAL} where u.id = $1",
+)
 FIND_LOGIN = Statement(
     "users.find_by_login",
     "Who logs in under this name: a username goes before an email address.",
-    f"{READ} where u.username_key = $1 or u.email_key = $2 order by u.username_key <> $1 limit 1",
+    f"""
+    {READ_PRINCIPAL} where u.username_key = $1 or u.email_key = $2
+    order by u.username_key <> $1 limit 1
+    """,
 )
 FIND_TENANT = Statement(
     "users.find_tenant", "The tenant of a name.", "select id from tenants where name_key = $1"

@@ -90,10 +90,14 @@ class UserRepository:
         return {row["id"]: self._user_of(row) for row in rows}
 
     async def lock(self, tx: Transaction, key: UserKey, scope: Scope) -> UserData:
-        """Like ``get``, and nobody else changes it until the transaction ends."""
+        """Like ``get``, and nobody else changes it until the transaction ends.
+
+        PermissionError where the scope is that of somebody whose permissions do not reach so far.
+        """
         row = await tx.fetchrow(queries.LOCK[key.by], *_found_by(key, scope))
         if row is None:
             raise UserNotFound(field=key.by)
+        scope.require_within_reach(row["system_permissions"])
         return self._user_of(row)
 
     async def page(
@@ -266,7 +270,7 @@ class UserRepository:
 
     async def find_principal(self, tx: Transaction, user_id: UUID) -> Principal | None:
         """The present state of a user."""
-        row = await tx.fetchrow(queries.FIND["id"], user_id, None, None)
+        row = await tx.fetchrow(queries.FIND_PRINCIPAL, user_id)
         return self._principal(row) if row else None
 
     def note_login(
@@ -288,6 +292,7 @@ class UserRepository:
             row["max_failed_attempts"],
             row["lockout_minutes"],
             too_old_at(row["password_changed_at"], row["max_age_days"]),
+            frozenset(row["system_permissions"]),
         )
 
 
