@@ -2,11 +2,12 @@
 
 import asyncio
 from typing import Any, Self
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pymysql
+from pymysql.cursors import DictCursor
 
-from tenantry.adapters.databases.mysql_connector import MysqlConnector
+from tenantry.adapters.databases.mysql_connector import MysqlConnector, lock_of
 from tenantry.databases.address import Address
 from tenantry.databases.managed import DatabaseKind
 from tenantry.errors import PermissionError
@@ -65,9 +66,12 @@ class MariaLine:
             await asyncio.to_thread(self._connection.rollback)
         return True
 
+    async def ask(self, sql: str) -> Any:
+        return await asyncio.to_thread(self._run, sql)
+
     async def is_open(self) -> bool:
         try:
-            await asyncio.to_thread(self._run, "select 1")
+            await self.ask("select 1")
         except (pymysql.MySQLError, OSError):
             return False
         return True
@@ -129,6 +133,12 @@ class MariaShop:
         for statement in statements:
             await asyncio.to_thread(self._ask, statement)
 
+    async def rows(self, sql: str) -> list[dict[str, Any]]:
+        """What the owner reads."""
+        with self._boss.cursor(DictCursor) as cursor:
+            await asyncio.to_thread(cursor.execute, sql)
+            return list(cursor.fetchall())
+
     async def log_in(self, name: str, password: str) -> MariaLine:
         try:
             connection: pymysql.Connection[Any] = await asyncio.to_thread(
@@ -139,6 +149,10 @@ class MariaShop:
         except pymysql.MySQLError as error:
             raise PermissionError(str(error)) from error
         return MariaLine(connection, self.database)
+
+    def lock_statement(self, scope: UUID) -> str:
+        """What takes the lock of the plans of a scope, for as long as the owner is connected."""
+        return f"select get_lock('{lock_of(scope)}', 0)"
 
     def cast(self) -> Cast:
         return Cast(self.database, self.tables)

@@ -1,11 +1,11 @@
 """The shop on PostgreSQL."""
 
 from typing import Self
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 
-from tenantry.adapters.databases.postgresql_connector import PostgresConnector
+from tenantry.adapters.databases.postgresql_connector import PostgresConnector, lock_of
 from tenantry.adapters.postgres.embedded import SUPERUSER, EmbeddedPostgres
 from tenantry.databases.address import Address
 from tenantry.errors import PermissionError
@@ -154,6 +154,10 @@ class PostgresShop:
         except asyncpg.PostgresError as error:
             raise PermissionError(str(error)) from error
         return PostgresLine(connection)
+
+    def lock_statement(self, scope: UUID) -> str:
+        """What takes the lock of the plans of a scope, for as long as the owner is connected."""
+        return f"select pg_advisory_lock({lock_of(scope)})"
 
     def cast(self) -> Cast:
         return Cast(self.database, self.tables)

@@ -225,8 +225,7 @@ def _apply(
     patience: float,
     done: Callable[[Sequence[Step]], None],
 ) -> None:
-    lock = "tenantry_" + hashlib.blake2s(scope.bytes, digest_size=8).hexdigest()
-    [row] = session.ask("select get_lock(%s, %s) as got", lock, patience)
+    [row] = session.ask("select get_lock(%s, %s) as got", lock_of(scope), patience)
     if not row["got"]:
         raise ConnectionError("Another plan is being applied.")
     there = {row["User"] for row in session.ask("select User from mysql.user")}
@@ -242,6 +241,11 @@ def _apply(
             failpoint("databases.apply.step")
         _end(session, sorted({name for step in batch for name in step.ends}), patience)
         done(batch)
+
+
+def lock_of(scope: UUID) -> str:
+    """The name of the lock under which the plans of a scope run."""
+    return "tenantry_" + hashlib.blake2s(scope.bytes, digest_size=8).hexdigest()
 
 
 def _end(session: Session, names: Sequence[str], patience: float) -> int:

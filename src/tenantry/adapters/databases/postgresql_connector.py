@@ -75,7 +75,7 @@ class PostgresConnector:
 
     async def apply(self, scope: UUID, plan: Plan, progress: Progress | None = None) -> None:
         async with self._connection(self._apply_deadline) as connection:
-            await connection.execute("select pg_advisory_lock($1)", _lock_of(scope))
+            await connection.execute("select pg_advisory_lock($1)", lock_of(scope))
             steps = await self._open_steps(connection, scope, plan)
             for number in range(0, len(steps), STEPS_AT_ONCE):
                 batch = steps[number : number + STEPS_AT_ONCE]
@@ -191,7 +191,8 @@ async def _end(connection: asyncpg.Connection, names: Sequence[str]) -> int:
     return len(ended)
 
 
-def _lock_of(scope: UUID) -> int:
+def lock_of(scope: UUID) -> int:
+    """The number of the lock under which the plans of a scope run."""
     digest = hashlib.blake2s(scope.bytes, digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
 
