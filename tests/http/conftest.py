@@ -24,7 +24,7 @@ from tenantry.auth.actions import (
     WhoAmI,
     WhoAmIAction,
 )
-from tenantry.errors import NotAuthenticated
+from tenantry.errors import NotAuthenticated, NotWarm
 from tenantry.http.envelope import Lifecycle
 from tenantry.http.server import create_asgi
 from tenantry.kernel.action import (
@@ -112,6 +112,21 @@ class FakeFigures:
         return None
 
 
+class NothingInMemory:
+    """Everything is to be looked up."""
+
+    applied = 0
+
+    def find(self, token: str, address: str | None) -> None:
+        return None
+
+    def is_current(self) -> bool:
+        return False
+
+    def decide_many(self, asked: object, scope: object) -> list[bool]:
+        raise NotWarm
+
+
 @dataclass
 class FakeApp:
     """Answers every action with something of the right type, and remembers what it was asked."""
@@ -122,6 +137,8 @@ class FakeApp:
     auth_service: FakeIdentifier = field(default_factory=FakeIdentifier)
     access_key_identifier: FakeKeyIdentifier = field(default_factory=FakeKeyIdentifier)
     figures: FakeFigures = field(default_factory=FakeFigures)
+    session_memory: NothingInMemory = field(default_factory=NothingInMemory)
+    decisions: NothingInMemory = field(default_factory=NothingInMemory)
     checks: list[FakeCheck] = field(default_factory=lambda: [FakeCheck("database", True)])
     asked: list[tuple[Action[Any], Actor, Origin]] = field(default_factory=list)
     answer: Callable[[Action[Any]], Awaitable[Any]] | None = None

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+VERSION_HEADER = "Tenantry-Version"
+"""The header of an answer over HTTP that tells it."""
+
 
 @dataclass(slots=True)
 class Written:

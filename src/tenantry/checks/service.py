@@ -1,7 +1,7 @@
 """May she? At once from memory, while that is warm and fresh; else by waiting for the database."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from uuid import UUID
 
@@ -19,6 +19,8 @@ from tenantry.users.access import Scope
 
 Principal = UUID | str
 """A user: by id, or by username as people type it."""
+Parts = tuple[str | None, str | None, str | None]
+"""Database, schema and table, as far as they are named."""
 EVERYBODY = Scope()
 
 
@@ -29,9 +31,7 @@ def privilege_of(named: str) -> Privilege:
 
 
 @lru_cache(maxsize=262_144)
-def parts_of(
-    database: str | None, schema: str | None, table: str | None
-) -> tuple[str | None, str | None, str | None]:
+def parts_of(database: str | None, schema: str | None, table: str | None) -> Parts:
     """The names of an object in their normal form; InvalidInput where there can be none such."""
     on = required_object(database, schema, table)
     return on.database, on.schema, on.table
@@ -80,7 +80,7 @@ class Checks:
         self,
         principal: Principal,
         privilege: Privilege,
-        parts: tuple[str | None, str | None, str | None],
+        parts: Parts,
     ) -> bool:
         """The same, of what is in its normal form already."""
         if not self._feed.is_current():
@@ -100,6 +100,40 @@ class Checks:
             filled = held.filled
             allowed = held.engine.check(user_id, privilege, *parts, now=now)
         return allowed
+
+    def is_current(self) -> bool:
+        """Whether memory may be asked now."""
+        return self._feed.is_current()
+
+    @property
+    def applied(self) -> int:
+        """The version that every answer from memory knows of."""
+        return self._feed.applied
+
+    def decide_many(
+        self, asked: Iterable[tuple[Principal, Privilege, Parts]], scope: Scope
+    ) -> list[bool]:
+        """All as of one moment, about users in this scope; NotWarm where one is not in memory.
+
+        To be asked on the event loop only, where nobody is put in meanwhile.
+        """
+        held = self._resident.held
+        if not (held.complete and self._feed.is_current()):
+            raise NotWarm
+        ids, homes, check, knows = held.names.ids, held.homes, held.engine.check, held.engine.knows
+        now = self._clock.now()
+        answers: list[bool] = []
+        for principal, privilege, parts in asked:
+            user_id = ids.get(principal) if isinstance(principal, str) else principal
+            home = homes.get(user_id) if user_id is not None else None
+            if user_id is None or home is None:
+                raise NotWarm
+            seen = scope.tenant_id in (None, home) and scope.user_id in (None, user_id)
+            allowed = seen and check(user_id, privilege, *parts, now=now)
+            if seen and not allowed and not knows(user_id):
+                raise NotWarm
+            answers.append(allowed)
+        return answers
 
     def sees(self, scope: Scope, principal: Principal) -> bool:
         """Whether a user who is in memory is in this scope; NotWarm for one who is not."""

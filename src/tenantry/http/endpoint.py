@@ -8,6 +8,7 @@ import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from tenantry.changes.version import VERSION_HEADER, writing
 from tenantry.errors import InvalidInput, NotAuthenticated
 from tenantry.http import strict_json
 from tenantry.http.auth import actor_of, require_signed_body
@@ -41,7 +42,7 @@ class ActionEndpoint:
             async with asyncio.timeout(seconds) as deadline:
                 actor = await actor_of(scope, self._app, origin)
                 action = await self._action(binding, actor, scope, receive)
-                with acting_as(actor, origin):
+                with acting_as(actor, origin), writing() as written:
                     result = await self._app.run(action)
         except TimeoutError:
             if not deadline.expired():
@@ -49,7 +50,10 @@ class ActionEndpoint:
             detail = f"There was no result within {seconds:g} s; it may still have been done."
             headers = {"Retry-After": RETRY_AFTER}
             raise Refusal(503, "deadline_exceeded", detail, headers=headers) from None
-        await _answer(binding, result)(scope, receive, send)
+        answer = _answer(binding, result)
+        if written.version is not None:
+            answer.headers[VERSION_HEADER] = str(written.version)
+        await answer(scope, receive, send)
 
     async def _action(
         self, binding: Binding, actor: Actor, scope: Scope, receive: Receive

@@ -36,6 +36,14 @@ SECURITY_HEADERS = {
 _HSTS = "max-age=31536000; includeSubDomains"
 
 
+def fixed_headers(settings: Settings) -> list[tuple[bytes, bytes]]:
+    """The headers that every answer has."""
+    headers = dict(SECURITY_HEADERS)
+    if settings.base_url.startswith("https:"):
+        headers["Strict-Transport-Security"] = _HSTS
+    return [(n.lower().encode("ascii"), value.encode("ascii")) for n, value in headers.items()]
+
+
 @dataclass
 class Lifecycle:
     """Whether the server is going down, which the health checks and every answer tell."""
@@ -53,12 +61,7 @@ class Envelope:
         self._settings = settings
         self._metrics = metrics
         self._lifecycle = lifecycle
-        headers = dict(SECURITY_HEADERS)
-        if settings.base_url.startswith("https:"):
-            headers["Strict-Transport-Security"] = _HSTS
-        self._headers = [
-            (name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers.items()
-        ]
+        self._headers = fixed_headers(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -33,6 +33,13 @@ def origin_of(client: Any, headers: RawHeaders, trusted: Sequence[Network]) -> O
     )
 
 
+def address_of(host: str | None, forwarded: bytes | None, trusted: Sequence[Network]) -> str | None:
+    """The client's address, from the socket's other end and one X-Forwarded-For, if there is."""
+    headers = [(b"x-forwarded-for", forwarded)] if forwarded is not None else []
+    address = client_address(peer_of((host, 0) if host else None), headers, trusted)
+    return str(address) if address else None
+
+
 def peer_of(client: Any) -> Address | None:  # Any: ASGI gives a tuple, a list or None
     """The other end of the socket; None for a Unix socket."""
     try:

@@ -1,13 +1,17 @@
 """What the HTTP face needs of the app that it serves."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
+from uuid import UUID
 
 from prometheus_client import CollectorRegistry
 
 from tenantry.access_keys.signing import SignedRequest
+from tenantry.checks.service import Parts
 from tenantry.kernel.action import Action, Actor, Origin
+from tenantry.privileges.model import Privilege
 from tenantry.settings import Settings
+from tenantry.users.access import Scope
 from tenantry.wire import Wire
 
 
@@ -48,8 +52,34 @@ class Figures(Protocol):
         """Bring them up to date; what cannot be looked up is not a number."""
 
 
+class SessionMemory(Protocol):
+    """The sessions that were used lately."""
+
+    def find(self, token: str, address: str | None) -> Actor | None:
+        """Whom the token proves, asking from there; None where that must be looked up."""
+
+
+class Decisions(Protocol):
+    """What decides on access, as far as it is in memory."""
+
+    @property
+    def applied(self) -> int: ...
+    def is_current(self) -> bool:
+        """Whether memory may be asked now."""
+
+    def decide_many(
+        self, asked: Iterable[tuple[UUID | str, Privilege, Parts]], scope: Scope
+    ) -> list[bool]:
+        """Who may, as of one moment; NotWarm where it must be looked up."""
+
+
 class Served(Protocol):
     """The app as this face sees it."""
+
+    @property
+    def session_memory(self) -> SessionMemory: ...
+    @property
+    def decisions(self) -> Decisions: ...
 
     @property
     def settings(self) -> Settings: ...

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tenantry.http import pages
 from tenantry.http.endpoint import ActionEndpoint
 from tenantry.http.envelope import Envelope, Lifecycle
+from tenantry.http.fast_checks import FastChecks
 from tenantry.http.health import Operations
 from tenantry.http.metrics import HttpMetrics
 from tenantry.http.served import Served
@@ -24,7 +25,8 @@ def create_asgi(app: Served, lifecycle: Lifecycle | None = None) -> ASGIApp:
     for plain in (*Operations(app, lifecycle).endpoints(), *pages.endpoints()):
         routes.append(_route(plain.path, plain, ["GET"]))
     metrics = HttpMetrics(app.registry)
-    return Envelope(RawPathRouter(routes), app.settings, metrics, lifecycle)
+    whole = Envelope(RawPathRouter(routes), app.settings, metrics, lifecycle)
+    return FastChecks(whole, app, metrics, lifecycle)
 
 
 class RawPathRouter:
