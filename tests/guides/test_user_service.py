@@ -56,7 +56,7 @@ async def user(guide: Printed, given: dict[str, Any]) -> UserData:
 def said(user: UserData, creator: Any) -> dict[str, tuple[object, object]]:
     """The fields in which a user is not what was asked for."""
     asked = {name: getattr(creator, name) for name in creator.__struct_fields__}
-    for name in ("password", "password_hash", "group_ids", "is_active", "status"):
+    for name in ("password", "password_hash", "group_ids", "roles", "is_active", "status"):
         del asked[name]
     return {n: (v, getattr(user, n)) for n, v in asked.items() if getattr(user, n) != v}
 

@@ -79,11 +79,12 @@ def comparable(value: object) -> object:
 
 def expected_user(**fields: Any) -> UserData:
     """A user as the system would answer: these fields, defaults, and stand-ins for the made up."""
-    defaults = dict.fromkeys(UserData.__struct_fields__)
+    fields_of_user = {one.name: one for one in msgspec.structs.fields(UserData)}
+    defaults = {name: None for name, one in fields_of_user.items() if one.required}
     plain = {
         name: value
         for name, value in msgspec.structs.asdict(UserCreator(username="")).items()
-        if name in UserData.__struct_fields__
+        if name in fields_of_user and value is not None
     }
     never = datetime.fromtimestamp(0, UTC)
     made_up = {"id": UUID(int=0), "tenant_id": UUID(int=0), "version": 1}
