@@ -147,7 +147,7 @@ async def _loaded(world: World) -> None:
     owner = world.owner
     ids = [row[0] for row in await owner.fetch("select id from users order by id")]
     roles = [uuid7(NOW) for _ in range(_role_count(world.users))]
-    await owner.execute("truncate roles, role_members, role_parents, grants")
+    await owner.execute("truncate roles, role_members, role_parents, grants cascade")
     tables = {
         "roles": (ROLE_COLUMNS, _roles(roles)),
         "role_parents": (PARENT_COLUMNS, _parents(roles)),

@@ -10,7 +10,7 @@ from tenantry.decisions.engine import Decisions
 from tenantry.decisions.explain import Explanation, Reason
 from tenantry.decisions.facts import RoleFacts, TenantFacts, UserFacts
 from tenantry.decisions.paths import Path
-from tenantry.grants.loading import Loaded, load
+from tenantry.grants.loading import Loaded, Sought, load
 from tenantry.grants.principals import Principal
 from tenantry.grants.rules import NewRole
 from tenantry.kernel.clock import Clock
@@ -134,9 +134,12 @@ class Decider:
         role_ids: Collection[UUID] = (),
         databases: Collection[str] = (),
         whole: bool = False,
+        sought: Sought | None = None,
     ) -> Picture:
         """What there is now of these; see ``load``."""
-        loaded = await load(tx, user_ids, role_ids=role_ids, databases=databases, whole=whole)
+        loaded = await load(
+            tx, user_ids, role_ids=role_ids, databases=databases, whole=whole, sought=sought
+        )
         return Picture(loaded, self._clock.now())
 
 

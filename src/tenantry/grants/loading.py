@@ -15,19 +15,27 @@ from tenantry.decisions.facts import GrantFacts, RoleFacts, TenantFacts, UserFac
 from tenantry.kernel.transaction import Statement, Transaction
 from tenantry.privileges.model import DatabaseObject, Privilege
 
+_SOUGHT = """
+    ($5::text[] is null or (g.privilege = any($5) and (g.database is null or (g.database = $6::text
+        and (g.schema_name is null or (g.schema_name = $7::text
+            and (g.table_name is null or g.table_name = $8::text)))))))
+"""
 LOAD = Statement(
     "grants.load_facts",
     "All that decides on what users may do: themselves, their roles with all that these inherit,"
     " grants, the tenants that are concerned, and whose databases are.",
-    """
+    f"""
     with recursive asked as (
         select u.id, u.username, u.tenant_id, u.status, u.locked_at, u.lock_expires_at,
-            array(select m.role_id from role_members m where m.user_id = u.id) as role_ids
+            array(select m.role_id from role_members m
+                where m.user_id = u.id and ($9::uuid[] is null or m.role_id = any($9))) as role_ids
         from users u where u.id = any($1::uuid[])
     ), reached (role_id) as (
-        select m.role_id from role_members m where m.user_id = any($1::uuid[])
+        select m.role_id from role_members m
+        where m.user_id = any($1::uuid[]) and ($9::uuid[] is null or m.role_id = any($9))
         union select unnest($2::uuid[])
         union select p.parent_id from role_parents p join reached on reached.role_id = p.role_id
+        where $9::uuid[] is null or p.parent_id = any($9)
     ), held as (
         select r.id, r.name, r.tenant_id, r.permissions, r.databases,
             array(select p.parent_id from role_parents p where p.role_id = r.id) as parent_ids
@@ -36,11 +44,11 @@ LOAD = Statement(
         select g.id, g.user_id as principal_id, g.privilege, g.database,
             g.schema_name as schema, g.table_name as table, g.within_id, g.valid_from,
             g.valid_until
-        from grants g where g.user_id = any($1::uuid[])
+        from grants g where g.user_id = any($1::uuid[]) and {_SOUGHT}
         union all
         select g.id, g.role_id, g.privilege, g.database, g.schema_name, g.table_name,
             g.within_id, g.valid_from, g.valid_until
-        from grants g where g.role_id in (select role_id from reached)
+        from grants g where g.role_id in (select role_id from reached) and {_SOUGHT}
     ), own as (
         select tenant_id from held union select within_id from given
     ), owned as (
@@ -78,6 +86,24 @@ class Loaded:
     """Of users and tenants, as they are stored."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """One question about very many users: only what can open this is loaded.
+
+    ``role_ids`` are all roles that could, their heirs among them.
+    """
+
+    privilege: Privilege
+    on: DatabaseObject
+    role_ids: Collection[UUID]
+
+    @property
+    def arguments(self) -> tuple[object, ...]:
+        """What the statement takes of it."""
+        opening = [self.privilege, Privilege.ALL]
+        return (opening, self.on.database, self.on.schema, self.on.table, list(self.role_ids))
+
+
 async def load(
     tx: Transaction,
     user_ids: Collection[UUID],
@@ -85,13 +111,17 @@ async def load(
     role_ids: Collection[UUID] = (),
     databases: Collection[str] = (),
     whole: bool = False,
+    sought: Sought | None = None,
 ) -> Loaded:
     """The facts of these users and roles, with all that they inherit.
 
     Of databases, those that are named here; with ``whole`` also every one that a grant or role
     names, and all of the tenants that one is limited to. Who is not there is missing.
     """
-    row = await tx.fetchrow(LOAD, list(user_ids), list(role_ids), list(databases), whole)
+    arguments = sought.arguments if sought is not None else (None,) * 5
+    row = await tx.fetchrow(
+        LOAD, list(user_ids), list(role_ids), list(databases), whole, *arguments
+    )
     assert row is not None  # noqa: S101 - for mypy: the statement has just one row
     users = msgspec.json.decode(row["users"], type=list[_User])
     roles = msgspec.json.decode(row["roles"], type=list[_Role])

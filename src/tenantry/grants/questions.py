@@ -28,6 +28,7 @@ from tenantry.grants.actions import (
 )
 from tenantry.grants.deciding import Decider
 from tenantry.grants.holders import HolderRepository
+from tenantry.grants.loading import Sought
 from tenantry.grants.model import Asked, Holder, RoleEffect
 from tenantry.grants.ports import Answers, Users
 from tenantry.grants.principals import Principals
@@ -167,7 +168,9 @@ class QuestionService:
 
         async def chosen(user_ids: Sequence[UUID]) -> list[UUID]:
             async with self._everything() as tx:
-                picture = await self._decider.picture(tx, user_ids, databases=_named([on]))
+                picture = await self._decider.picture(
+                    tx, user_ids, databases=_named([on]), sought=Sought(privilege, on, roles)
+                )
             return [user_id for user_id in user_ids if picture.allows(user_id, privilege, on)]
 
         ids, cursor = await self._walk(question, action.limit, action.cursor, some, chosen)
