@@ -150,6 +150,18 @@ class MariaShop:
             raise PermissionError(str(error)) from error
         return MariaLine(connection, self.database)
 
+    async def log_statements(self) -> None:
+        """Have the server write down what it is told from now on."""
+        await self.run("set global log_output = 'TABLE'", "set global general_log = 1")
+
+    async def logged_statements(self) -> str:
+        """What it has written down until now."""
+        await self.run("set global general_log = 0")
+        rows = await self.rows(
+            "select convert(argument using utf8mb4) as said from mysql.general_log"
+        )
+        return "\n".join(row["said"] for row in rows)
+
     def lock_statement(self, scope: UUID) -> str:
         """What takes the lock of the plans of a scope, for as long as the owner is connected."""
         return f"select get_lock('{lock_of(scope)}', 0)"

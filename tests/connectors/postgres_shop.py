@@ -1,5 +1,6 @@
 """The shop on PostgreSQL."""
 
+import asyncio
 from typing import Self
 from uuid import UUID, uuid4
 
@@ -154,6 +155,14 @@ class PostgresShop:
         except asyncpg.PostgresError as error:
             raise PermissionError(str(error)) from error
         return PostgresLine(connection)
+
+    async def log_statements(self) -> None:
+        """Have the server write down what it is told in this database from now on."""
+        await self.run(f"alter database {self.database} set log_statement to 'all'")
+
+    async def logged_statements(self) -> str:
+        """What it has written down."""
+        return await asyncio.to_thread(self.server.log.read_text, errors="replace")
 
     def lock_statement(self, scope: UUID) -> str:
         """What takes the lock of the plans of a scope, for as long as the owner is connected."""

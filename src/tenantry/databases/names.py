@@ -76,5 +76,12 @@ def require_identifier(name: str, field: str = "name") -> str:
     return name
 
 
+def require_ascii(password: str) -> bytes:
+    """The bytes of a password that we have made up ourselves; others need to be prepared."""
+    if not password.isascii():
+        raise InvalidInput.of("password", "invalid_text", "must have ASCII letters only")
+    return password.encode()
+
+
 def _of_scope(scope: UUID) -> str:
     return hashlib.blake2s(scope.bytes, digest_size=4).hexdigest()

@@ -26,7 +26,7 @@ from tenantry.adapters.databases.quoting import mysql_grantee
 from tenantry.databases.address import Address
 from tenantry.databases.managed import DatabaseKind
 from tenantry.databases.model import FoundState, Plan, Step
-from tenantry.databases.names import is_generated
+from tenantry.databases.names import is_generated, require_ascii
 from tenantry.databases.ports import Dialect, Progress, ServerCheck
 from tenantry.errors import ConnectionError, PermissionError, StateConflict
 from tenantry.jobs.failpoints import failpoint
@@ -148,7 +148,7 @@ class MysqlConnector:
 
     def _identified(self, password: str) -> str:
         """The password in the form in which the server keeps it, so that no statement holds it."""
-        inner = hashlib.sha1(password.encode("ascii")).digest()  # noqa: S324 - the server's form
+        inner = hashlib.sha1(require_ascii(password)).digest()  # noqa: S324 - the server's form
         stored = "*" + hashlib.sha1(inner).hexdigest().upper()  # noqa: S324 - as above
         if self._kind is DatabaseKind.MYSQL:
             return f"IDENTIFIED WITH mysql_native_password AS '{stored}'"

@@ -63,8 +63,8 @@ ACL_QUERIES = {
         join pg_namespace n on n.oid = c.relnamespace cross join aclexplode(t.attacl) a {_WHO}
     """.format(owner="c.relowner", public=_OURS),
     "routine": f"""
-        {_ENTRY} select 'routine' as kind, array[n.nspname::text, p.oid::regprocedure::text] as path,
-            {_SAID}
+        {_ENTRY} select 'routine' as kind,
+            array[n.nspname::text, p.oid::regprocedure::text] as path, {_SAID}
         from pg_proc p join pg_namespace n on n.oid = p.pronamespace
         cross join aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a {_WHO}
           and p.prokind <> 'a'
