@@ -46,6 +46,7 @@ def checkout(environment: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path:
         "VENV": venv,
         "BIN": venv / "bin",
         "EXE": "",
+        "PEERS": tmp_path / ".venv-peers",
         "STAMP": venv / "setup.stamp",
         "LOG": venv / "setup.log",
         "LOCKS": tmp_path / "requirements",
@@ -156,6 +157,29 @@ def test_the_stamp_tells_whether_there_is_work(environment: ModuleType, checkout
     assert environment.is_ready()
 
 
+def test_the_engines_to_compare_with_are_installed_once_for_each_lock_file(
+    environment: ModuleType, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[Sequence[str]] = []
+
+    def attempt(command: Sequence[str]) -> str | None:
+        (checkout / ".venv-peers").mkdir(exist_ok=True)
+        done.append(command)
+        return None
+
+    monkeypatch.setattr(environment, "attempt", attempt)
+    lock = checkout / "requirements" / "peers.txt"
+    for content, steps in (("one==1", 2), ("one==1", 2), ("one==2", 4)):
+        lock.write_text(content)
+        environment.ensure_peers()
+        assert len(done) == steps
+    assert "--require-hashes" in done[-1]
+    monkeypatch.setattr(environment, "attempt", lambda command: "no such wheel")
+    lock.write_text("one==3")
+    with pytest.raises(environment.SetupError, match="engines"):
+        environment.ensure_peers()
+
+
 def test_another_python_means_work(
     environment: ModuleType, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,5 +266,5 @@ def test_an_unknown_command_lists_the_known(
 
 def test_make_has_the_same_commands(bootstrap: ModuleType) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = re.findall(r"^([a-z]+):.*## \S", makefile, flags=re.MULTILINE)
+    targets = re.findall(r"^([a-z-]+):.*## \S", makefile, flags=re.MULTILINE)
     assert sorted(targets) == sorted(bootstrap.COMMANDS)

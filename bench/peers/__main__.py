@@ -45,7 +45,7 @@ def main() -> None:
         parser.error(f"no such engine: {', '.join(sorted(unknown))}")
     console = Console()
     if not console.is_terminal:
-        console = Console(width=132)
+        console = Console(width=140)
     console.print(_machine(), highlight=False)
     wrong = 0
     for users, roles in QUICK if options.quick else SIZES:

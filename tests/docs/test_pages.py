@@ -175,8 +175,8 @@ def test_commands_and_their_options_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_make_targets_exist(page: Path) -> None:
-    targets = re.findall(r"(?m)^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"))
-    said = re.findall(r"`make ([a-z]+)", page.read_text(encoding="utf-8"))
+    targets = re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    said = re.findall(r"`make ([a-z-]+)", page.read_text(encoding="utf-8"))
     said += [
         line.split()[1]
         for block in blocks_of(page)
