@@ -69,17 +69,18 @@ class Authority:
         """What of the powers wanted the actor cannot hand on, because they are not held."""
         if access.is_platform(actor):
             return []
-        return lacking(wanted, [*beside, *await self._held(tx, actor)])
-
-    async def _held(self, tx: Transaction, actor: Actor) -> list[Power]:
-        if actor.id is None or actor.tenant_id is None:
-            return []
+        missing = lacking(wanted, [*beside, *self._by_office(actor)])
+        if not missing or actor.id is None:
+            return missing
         await ChangeLog.hold(tx)
-        held = await self._roles.powers_of_user(tx, actor.id, actor.tenant_id)
-        if not access.is_admin(actor):
-            return held
+        return lacking(missing, await self._roles.powers_of_user(tx, actor.id, actor.tenant_id))
+
+    def _by_office(self, actor: Actor) -> list[Power]:
+        """What an admin holds, who does not have to be given it."""
+        if not access.is_admin(actor) or actor.tenant_id is None:
+            return []
         own = Power(Privilege.ALL, within_id=actor.tenant_id)
-        return [*held, own, *(Power(tag) for tag in self._vocabulary.delegable)]
+        return [own, *(Power(tag) for tag in self._vocabulary.delegable)]
 
 
 def refusal(missing: Collection[Power]) -> str:
