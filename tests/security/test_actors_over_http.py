@@ -28,7 +28,7 @@ from tests.security.test_isolation_matrix import (
     naming,
 )
 from tests.security.test_who_may_ask import MATRIX
-from tests.security.worlds import World, missing, world
+from tests.security.worlds import World, delegate, missing, world
 
 pytestmark = pytest.mark.anyio
 
@@ -43,6 +43,7 @@ ACTORS = (
     "admin of another tenant",
     "superadmin",
     "read-only key of an admin",
+    "holder of every permission",
 )
 
 
@@ -57,6 +58,8 @@ def may(actor: str, binding: Binding) -> bool:
     }
     if actor in limited:
         return action.tag in limited[actor]
+    if actor == "holder of every permission":
+        return action.audience is not Audience.PLATFORM
     if actor == "read-only key of an admin":
         return action.reads and "admin" in MATRIX[action.tag]
     return actor.partition(" ")[0] in MATRIX[action.tag]
@@ -104,6 +107,7 @@ async def credentials(
     own, other = worlds
     await make_user(tenantry, "half", domain_name="acme")
     await owner.execute("update users set totp_activated = true where username = 'half'")
+    await delegate(tenantry, "acme")
     await make_user(tenantry, "stale", domain_name="acme", need_password_change=True)
 
     def person(username: str, password: str = PASSWORD) -> Credential:
@@ -122,6 +126,7 @@ async def credentials(
         "admin of another tenant": person(other.people[UserRole.ADMIN].username),
         "superadmin": person(tenantry.settings.admin_user, ADMIN_PASSWORD),
         "read-only key of an admin": key,
+        "holder of every permission": person("acme-deputy"),
     }
     for role in (UserRole.USER, UserRole.MONITOR, UserRole.ADMIN):
         made[role.value] = person(own.people[role].username)

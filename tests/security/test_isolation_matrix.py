@@ -21,7 +21,7 @@ from tenantry.kernel.action import Audience
 from tenantry.routes import API, wire
 from tenantry.users.model import UserRole
 from tenantry.wire import Binding, WireField
-from tests.security.worlds import World, missing, rows, world
+from tests.security.worlds import World, delegate, missing, rows, world
 
 pytestmark = pytest.mark.anyio
 
@@ -237,16 +237,22 @@ async def ask(client: httpx2.AsyncClient, probe: Probe, token: str | None) -> tu
 
 
 async def differences(
-    client: httpx2.AsyncClient, own: World, other: World, role: UserRole
+    client: httpx2.AsyncClient,
+    own: World,
+    other: World,
+    role: UserRole = UserRole.USER,
+    *,
+    token: str | None = None,
 ) -> list[tuple[str, object, object]]:
     """Where somebody of one tenant is answered otherwise about another's things than about none."""
+    token = token or own.tokens[role]
     different: list[tuple[str, object, object]] = []
     for binding in BINDINGS:
         if binding.action.audience is Audience.EVERYONE:
             continue
         for about, nothing in probes(binding, own, other):
-            answer = await ask(client, about, own.tokens[role])
-            expected = await ask(client, nothing, own.tokens[role])
+            answer = await ask(client, about, token)
+            expected = await ask(client, nothing, token)
             if answer != expected:
                 different.append((str(about), answer, expected))
     return different
@@ -275,6 +281,16 @@ async def test_what_another_tenant_has_does_not_exist(
     before = await rows(owner, other)
     assert {table for table, found in before.items() if found} >= {"users", "groups", "vfolders"}
     assert await differences(client, own, other, role) == []
+    assert await rows(owner, other) == before
+
+
+async def test_nor_does_it_for_who_holds_every_permission_by_a_role(
+    tenantry: App, client: httpx2.AsyncClient, owner: asyncpg.Connection
+) -> None:
+    own, other = await world(tenantry, "acme"), await world(tenantry, "umbrella")
+    token = await delegate(tenantry, "acme")
+    before = await rows(owner, other)
+    assert await differences(client, own, other, token=token) == []
     assert await rows(owner, other) == before
 
 

@@ -20,10 +20,12 @@ from tenantry.grants.actions import GiveAction
 from tenantry.groups.actions import AddMemberAction, CreateGroupAction
 from tenantry.kernel.action import acting_as
 from tenantry.roles.actions import AssignRolesAction, CreateRoleAction
+from tenantry.routes import ROUTES
 from tenantry.sessions.model import SessionToken
 from tenantry.storage.actions import CreateVfolderAction
 from tenantry.tenants.actions import AssignDatabaseToTenantAction, CreateTenantAction
 from tenantry.testing.users import PASSWORD, make_user
+from tenantry.users.access import DELEGABLE
 from tenantry.users.model import UserData, UserRole
 
 PHONE = "+49 30 {}"
@@ -134,6 +136,17 @@ async def _token(app: App, person: UserData) -> str:
     result = await app.auth.authenticate.wait_for_complete(action)
     assert result.session_token is not None
     return result.session_token
+
+
+async def delegate(app: App, name: str) -> str:
+    """The token of a plain user of this tenant who holds every permission that a role can hold."""
+    tags = {r.action.tag for r in ROUTES if r.action.audience in DELEGABLE}
+    action = CreateRoleAction(name=f"{name}-deputies", permissions=sorted(tags), domain_name=name)
+    role = await app.roles.create_role.wait_for_complete(action)
+    person = await make_user(app, f"{name}-deputy", domain_name=name)
+    assign = AssignRolesAction(person.username, [str(role.data.id)])
+    await app.roles.assign_roles.wait_for_complete(assign)
+    return await _token(app, person)
 
 
 def missing(named: str) -> str:
