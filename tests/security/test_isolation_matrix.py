@@ -100,28 +100,27 @@ ELSEWHERE: dict[tuple[str, str], tuple[str, Wrap] | None] = {
 NAMELESS = frozenset(
     """
     action address admin admin_email after allow_wider allowed allowed_client_ip
-    allowed_vfolder_hosts assigned_at assigned_by attributes audience block_common block_context
-    change changed changes close_public code command container_gids container_main_gid
-    container_uid cpu created_at created_from created_until current_password cursor data
-    databases default_for_unspecified delegate_endpoint_ownership department description dry_run
-    dsn duration_minutes effect environment examined expires_at expires_in_hours first_row force
-    full_name gpu granted granted_at grants heirs holders host hours id idle_timeout
-    include_unknown inherits input integration_name invitation ip_address is_active isolated
-    kind last_login_from last_login_until limit link lockout_minutes mail mailed max_age_days
+    allowed_vfolder_hosts assigned_at assigned_by at_least attributes audience block_common
+    block_context change changed changes close_public code command consistency container_gids
+    container_main_gid container_uid cpu created_at created_from created_until current_password
+    cursor data databases default_for_unspecified delegate_endpoint_ownership department description
+    dry_run dsn duration_minutes effect environment examined expires_at expires_in_hours first_row
+    force full_name gpu granted granted_at grants heirs holders host hours id idle_timeout
+    include_unknown inherits input integration_name invitation ip_address is_active isolated kind
+    last_login_from last_login_until limit link lockout_minutes mail mailed max_age_days
     max_concurrent_logins max_concurrent_sessions max_concurrent_sftp_sessions
     max_containers_per_session max_customized_image_count max_databases max_failed_attempts
     max_length max_pending_session_count max_pending_session_resource_slots max_priority
     max_quota_scope_size max_session_count_per_model_session max_session_lifetime max_users
     max_vfolder_count memory message min_length minutes modified_at modified_from modified_until
-    modifier name need_password_change new_password next_cursor order outcome password
-    password_hash paths per_account per_source permission permissions phone policy
-    prevent_reuse_count principal_id principal_type privileges purge_shared_vfolders purpose
-    questions rate_limit reads reason removed require_lowercase require_numbers
-    require_special_chars require_uppercase reset resource_policy schema scope secret segment
-    shortcoming since state status status_info still_held success sudo_session_enabled
-    system_permission system_permissions table tag take_ownership tenant_id token
-    total_resource_slots totp_activated totp_code type unchanged until user_agent user_count
-    users valid_from valid_until version window
+    modifier name need_password_change new_password next_cursor order outcome password password_hash
+    paths per_account per_source permission permissions phone policy prevent_reuse_count
+    principal_id principal_type privileges purge_shared_vfolders purpose questions rate_limit reads
+    reason removed require_lowercase require_numbers require_special_chars require_uppercase reset
+    resource_policy schema scope secret segment shortcoming since state status status_info
+    still_held success sudo_session_enabled system_permission system_permissions table tag
+    take_ownership tenant_id token total_resource_slots totp_activated totp_code type unchanged
+    until user_agent user_count users valid_from valid_until version window
     """.split()
 )
 # What a request needs beside the name that is asked for; by field, or by route and field.
