@@ -14,6 +14,7 @@ from bench import (
     audit_cost,
     auth_overload,
     csv_import,
+    databases,
     delete_folder,
     help_page,
     http_get,
@@ -42,6 +43,7 @@ IN_FOLDER: Mapping[str, tuple[str, InFolder]] = MappingProxyType(
         "start_up": (start_up.TITLE, start_up.measure),
         "help_page": (help_page.TITLE, help_page.measure),
         "csv_import": (csv_import.TITLE, csv_import.measure),
+        "databases": (databases.TITLE, databases.measure),
         "delete_folder": (delete_folder.TITLE, delete_folder.measure),
         "purge_user": (purge_user.TITLE, purge_user.measure),
     }

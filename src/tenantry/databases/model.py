@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from tenantry.databases.managed import DatabaseKind
@@ -106,9 +107,11 @@ class RightKind(StrEnum):
     """What a principal should not have of its own; the word is what takes it: NOSUPERUSER."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Right:
-    """One right as the server knows it: the smallest thing that is granted or revoked."""
+class Right(NamedTuple):
+    """One right as the server knows it: the smallest thing that is granted or revoked.
+
+    A tuple, since there may be hundreds of thousands of them in two sets that are compared.
+    """
 
     principal: str
     kind: RightKind

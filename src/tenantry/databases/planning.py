@@ -51,7 +51,8 @@ def diff(wanted: WantedState, found: FoundState, dialect: Dialect, policy: Polic
         findings = [*findings, *_of_public(compared)]
         compared = {right for right in compared if right.principal != PUBLIC}
     dropped = _dropped(wanted, found)
-    lost = {right for right in compared - rights.keys() if not _goes_with(right, dropped)}
+    gone = set(dropped)
+    lost = {right for right in compared - rights.keys() if not _goes_with(right, gone)}
     steps = (
         *_locks(wanted, found, dialect),
         *_revokes(lost, rights, found, dialect),
@@ -108,8 +109,7 @@ def _last_to_go(name: str) -> int:
     return order.index(kind_of(name) or PrincipalKind.USER)
 
 
-def _goes_with(right: Right, dropped: list[str]) -> bool:
-    gone = set(dropped)
+def _goes_with(right: Right, gone: set[str]) -> bool:
     about_one = right.kind in _FUTURE or right.kind is RightKind.MEMBER
     return right.principal in gone or (about_one and right.path[0] in gone)
 
@@ -182,10 +182,12 @@ def _drops(
 
 
 def _grants(given: Mapping[Right, Fidelity], dialect: Dialect) -> Iterator[Step]:
-    for kind in DriftKind:
-        chosen = [right for right in given if _gap(right) is kind]
+    by_kind: dict[DriftKind, list[Right]] = {kind: [] for kind in DriftKind}
+    for right in given:
+        by_kind[_gap(right)].append(right)
+    for kind, chosen in by_kind.items():
         for statement, rights in dialect.grants(chosen):
-            worst = max((given[right] for right in rights), key=_FIDELITIES.index)
+            worst = max({given[right] for right in rights}, key=_FIDELITIES.index)
             yield Step(
                 statement,
                 _why(rights, "wanted, and not there"),
@@ -201,8 +203,10 @@ def _revokes(
 ) -> Iterator[Step]:
     holders = _holders(found)
     closely = {(right.principal, right.word) for right in wanted}
-    for kind in DriftKind:
-        chosen = [right for right in lost if _excess(right, closely) is kind]
+    by_kind: dict[DriftKind, list[Right]] = {kind: [] for kind in DriftKind}
+    for right in lost:
+        by_kind[_excess(right, closely)].append(right)
+    for kind, chosen in by_kind.items():
         for statement, rights in dialect.revokes(chosen):
             names = _principals(rights)
             ends = {login for name in names for login in holders.get(name, ())}

@@ -6,8 +6,6 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from tenantry.databases.address import Address
-from tenantry.databases.managed import DatabaseKind
 from tenantry.databases.model import (
     Fidelity,
     Finding,
@@ -112,11 +110,3 @@ class DatabaseConnector(Protocol):
 
     async def close_login(self, scope: UUID, name: str) -> int:
         """Let nobody log in as it, forget its password, and end its connections: how many."""
-
-
-class Connectors(Protocol):
-    """Makes the connector for a managed database."""
-
-    def __call__(
-        self, kind: DatabaseKind, address: Address, password: str | None, *, deadline: float = 30.0
-    ) -> DatabaseConnector: ...

@@ -5,8 +5,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tenantry.adapters.databases.mysql_connector import MysqlConnector
-from tenantry.adapters.databases.postgresql_connector import PostgresConnector
+from tenantry.adapters.databases import connector_to
 from tenantry.databases.address import Address, is_allowed
 from tenantry.databases.managed import DatabaseKind
 from tenantry.databases.ports import DatabaseConnector
@@ -38,9 +37,7 @@ class AllowedServers:
     ) -> DatabaseConnector:
         """The connector; it connects when it is first asked something."""
         reached = await self.require_allowed(address)
-        if kind is DatabaseKind.POSTGRESQL:
-            return PostgresConnector(reached, secret)
-        return MysqlConnector(kind, reached, secret)
+        return connector_to(kind, reached, secret)
 
 
 async def _resolved(host: str) -> list[str]:

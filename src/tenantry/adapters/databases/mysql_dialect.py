@@ -10,7 +10,15 @@ from tenantry.adapters.databases.quoting import (
     mysql_object,
     mysql_pattern,
 )
-from tenantry.adapters.databases.rules import Form, judged, statements
+from tenantry.adapters.databases.rules import (
+    Form,
+    asked,
+    is_refused,
+    judged,
+    out_of_reach,
+    put,
+    statements,
+)
 from tenantry.databases.managed import DatabaseKind
 from tenantry.databases.model import (
     PUBLIC,
@@ -21,7 +29,6 @@ from tenantry.databases.model import (
     PrincipalKind,
     Right,
     RightKind,
-    WantedGrant,
     WantedPrincipal,
     WantedState,
 )
@@ -66,29 +73,18 @@ class MysqlDialect:
             if kind_of(role) is PrincipalKind.UMBRELLA:
                 rights[Right(member, RightKind.DEFAULT_ROLE, (role,), "DEFAULT")] = Fidelity.EXACT
         findings: list[Finding] = []
-        known = {principal.name for principal in wanted.principals}
-        for grant in sorted(wanted.grants, key=_order):
-            if grant.principal not in known:
-                continue
-            reason = _missing(grant.object, found)
-            for rule in RULES.rules_for(grant):
-                finding = judged(grant, rule, policy)
+        for place, privilege, names in asked(wanted):
+            reason = _missing(place, found)
+            kind, path = _place(place, found.database)
+            for rule in RULES.rules_for(privilege, place):
                 if reason is not None:
-                    finding = Finding(
-                        grant.principal,
-                        Fidelity.IMPOSSIBLE,
-                        reason,
-                        rule.privilege,
-                        grant.object,
-                        refused=True,
-                    )
-                findings += [finding] if finding else []
-                if finding is not None and finding.refused:
+                    findings += out_of_reach(rule, place, names, reason)
                     continue
-                for _, word in rule.words:
-                    right = _right(grant, word, found)
-                    if rights.get(right) is not Fidelity.EXACT:
-                        rights[right] = rule.fidelity
+                findings += judged(rule, place, names, policy)
+                if not is_refused(rule, policy):
+                    for _, word in rule.words:
+                        for name in names:
+                            put(rights, Right(name, kind, path, word), rule.fidelity)
         return rights, findings
 
     def brings(self, wanted: WantedState, found: FoundState, policy: Policy) -> frozenset[Right]:
@@ -138,11 +134,10 @@ class MysqlDialect:
         return [(privilege, place) for privilege in READ.get(right.word, ())]
 
 
-def _right(grant: WantedGrant, word: str, found: FoundState) -> Right:
-    if grant.object.level is Level.TABLE:
-        path = (found.database, grant.object.table or "")
-        return Right(grant.principal, RightKind.TABLE, path, word)
-    return Right(grant.principal, RightKind.DATABASE, (mysql_pattern(found.database),), word)
+def _place(place: DatabaseObject, database: str) -> tuple[RightKind, tuple[str, ...]]:
+    if place.level is Level.TABLE:
+        return RightKind.TABLE, (database, place.table or "")
+    return RightKind.DATABASE, (mysql_pattern(database),)
 
 
 def _missing(place: DatabaseObject, found: FoundState) -> str | None:
@@ -162,7 +157,3 @@ def _from_nobody(statement: str, right: Right) -> str:
     if right.principal != PUBLIC or not right.grantor:
         return statement
     return statement.removesuffix("PUBLIC") + f"''@{mysql_object(right.grantor)}"
-
-
-def _order(grant: WantedGrant) -> tuple[str, str, str]:
-    return grant.principal, grant.object.label(), grant.privilege

@@ -5,13 +5,13 @@ from dataclasses import replace
 from uuid import UUID
 
 from tenantry.adapters.databases.postgresql import FORMS, OWNER, READ, RULES
-from tenantry.adapters.databases.postgresql_world import World, creators_of, given
+from tenantry.adapters.databases.postgresql_world import World, creators_of, holders_of
 from tenantry.adapters.databases.quoting import (
     postgresql_object,
     postgresql_principal,
     postgresql_text,
 )
-from tenantry.adapters.databases.rules import judged, statements
+from tenantry.adapters.databases.rules import asked, is_refused, judged, statements
 from tenantry.databases.model import (
     PUBLIC,
     Fidelity,
@@ -21,7 +21,6 @@ from tenantry.databases.model import (
     PrincipalKind,
     Right,
     RightKind,
-    WantedGrant,
     WantedPrincipal,
     WantedState,
 )
@@ -39,10 +38,7 @@ class PostgresDialect:
         owner = owner_name(wanted.scope)
         world = World(found, found.catalogue.creators, owner, policy)
         holders = {
-            grant.principal
-            for grant in wanted.grants
-            for rule in given(grant, policy)
-            if OWNER in rule.words and world.ownable(grant.object)
+            name for name, place in holders_of(OWNER, wanted, policy) if world.ownable(place)
         }
         if not holders:
             return wanted
@@ -62,15 +58,11 @@ class PostgresDialect:
         findings: list[Finding] = []
         creators = creators_of(wanted, found, policy)
         world = World(found, creators, owner_name(wanted.scope), policy)
-        known = {principal.name for principal in wanted.principals}
-        for grant in sorted(wanted.grants, key=_order):
-            if grant.principal not in known:
-                continue
-            for rule in RULES.rules_for(grant):
-                finding = judged(grant, rule, policy)
-                findings += [finding] if finding else []
-                if finding is None or not finding.refused:
-                    findings += world.take(grant, rule, rights)
+        for place, privilege, names in asked(wanted):
+            for rule in RULES.rules_for(privilege, place):
+                findings += judged(rule, place, names, policy)
+                if not is_refused(rule, policy):
+                    findings += world.take(rule, place, names, rights)
         return rights, findings
 
     def brings(self, wanted: WantedState, found: FoundState, policy: Policy) -> frozenset[Right]:
@@ -153,7 +145,3 @@ def _as_grantor(statement: str, right: Right) -> str:
     if right.kind is RightKind.MEMBER:
         return statement.replace(" CASCADE", f" GRANTED BY {grantor} CASCADE")
     return f"SET LOCAL ROLE {grantor}; {statement}; RESET ROLE"
-
-
-def _order(grant: WantedGrant) -> tuple[str, str, str]:
-    return grant.principal, grant.object.label(), grant.privilege

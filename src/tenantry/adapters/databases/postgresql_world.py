@@ -4,7 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tenantry.adapters.databases.postgresql import RULES
-from tenantry.adapters.databases.rules import Rule, judged
+from tenantry.adapters.databases.rules import (
+    Rule,
+    asked,
+    is_refused,
+    out_of_reach,
+    put,
+)
 from tenantry.databases.model import (
     Fidelity,
     Finding,
@@ -13,7 +19,6 @@ from tenantry.databases.model import (
     PrincipalKind,
     Right,
     RightKind,
-    WantedGrant,
     WantedState,
 )
 from tenantry.databases.names import is_generated, owner_name
@@ -32,14 +37,6 @@ _VIEW = "{} owns the view {}, which reads with its owner's rights and would not 
 Path = tuple[str, ...]
 
 
-def given(grant: WantedGrant, policy: Policy) -> Iterator[Rule]:
-    """The rules of a grant that are not refused."""
-    for rule in RULES.rules_for(grant):
-        finding = judged(grant, rule, policy)
-        if finding is None or not finding.refused:
-            yield rule
-
-
 def creators_of(wanted: WantedState, found: FoundState, policy: Policy) -> dict[str, bool]:
     """Who will make objects once the wanted state is there, and whether we may speak for each.
 
@@ -51,17 +48,23 @@ def creators_of(wanted: WantedState, found: FoundState, policy: Policy) -> dict[
         for name, may in found.catalogue.creators.items()
         if name in kinds or not is_generated(name, wanted.scope)
     }
-    makers = {
-        grant.principal
-        for grant in wanted.grants
-        if any(MAKES in rule.words for rule in given(grant, policy))
-    }
+    makers = {name for name, _ in holders_of(MAKES, wanted, policy)}
     reached = set(makers)
     while fresh := {one for one, role in wanted.members if role in reached} - reached:
         reached |= fresh
     logins = {name for name in reached if kinds.get(name) is PrincipalKind.USER}
     owner = {owner_name(wanted.scope)} & kinds.keys()
     return staying | dict.fromkeys(logins | owner | {found.executor}, True)
+
+
+def holders_of(
+    word: tuple[RightKind, str], wanted: WantedState, policy: Policy
+) -> Iterator[tuple[str, DatabaseObject]]:
+    """Who is given this, and on what object."""
+    for place, privilege, names in asked(wanted):
+        rules = RULES.rules_for(privilege, place)
+        if any(word in rule.words and not is_refused(rule, policy) for rule in rules):
+            yield from ((name, place) for name in names)
 
 
 class World:
@@ -85,26 +88,31 @@ class World:
             self._of_table[table].append(sequence)
 
     def take(
-        self, grant: WantedGrant, rule: Rule, rights: dict[Right, Fidelity]
+        self, rule: Rule, place: DatabaseObject, names: list[str], rights: dict[Right, Fidelity]
     ) -> Iterator[Finding]:
-        """Add the rights that the rule takes for the grant, and say what it cannot have."""
-        missing = self._missing(grant.object)
+        """Add the rights that the rule takes for these, and say what they cannot have."""
+        missing = self._missing(place)
         if missing:
-            yield _finding(grant, rule, missing, Fidelity.IMPOSSIBLE)
+            yield from out_of_reach(rule, place, names, missing)
             return
         for kind, word in rule.words:
             if kind is RightKind.OWNER:
-                yield from self._own(grant, rule, rights)
+                yield from self._own(rule, place, names, rights)
                 continue
-            paths = [(kind, path) for path in self._paths(kind, grant.object)]
-            for said, path in [*paths, *self._later(kind, grant)]:
-                right = Right(grant.principal, said, path, word)
-                if rights.get(right) is not Fidelity.EXACT:
-                    rights[right] = rule.fidelity
-        covers_later = grant.object.level < Level.TABLE
-        if covers_later and any(kind in FUTURE for kind, _ in rule.words):
+            for path in self._paths(kind, place):
+                for name in names:
+                    put(rights, Right(name, kind, path, word), rule.fidelity)
+            for future, path in self._later(kind, place):
+                for name in names:
+                    if path[0] != name:  # whoever makes a thing owns it
+                        put(rights, Right(name, future, path, word), rule.fidelity)
+        yield from self._blind(rule, place, names)
+
+    def _blind(self, rule: Rule, place: DatabaseObject, names: list[str]) -> Iterator[Finding]:
+        if place.level < Level.TABLE and any(kind in FUTURE for kind, _ in rule.words):
             for creator in sorted(name for name, may in self._creators.items() if not may):
-                yield _finding(grant, rule, _BLIND.format(creator), Fidelity.NARROWER)
+                said = _BLIND.format(creator), rule.privilege, place
+                yield from (Finding(name, Fidelity.NARROWER, *said) for name in names)
 
     def ownable(self, place: DatabaseObject) -> bool:
         """Whether there is a table in it that the owner role owns or could own."""
@@ -116,9 +124,9 @@ class World:
         return owner == self._owner or (may_take and table not in self._there.views)
 
     def _own(
-        self, grant: WantedGrant, rule: Rule, rights: dict[Right, Fidelity]
+        self, rule: Rule, place: DatabaseObject, names: list[str], rights: dict[Right, Fidelity]
     ) -> Iterator[Finding]:
-        for table in self._paths(RightKind.TABLE, grant.object):
+        for table in self._paths(RightKind.TABLE, place):
             owner = self._there.tables[table[0], table[1]]
             if self._can_own(table):
                 former = "" if owner == self._owner else owner
@@ -130,7 +138,7 @@ class World:
             else:
                 said = _VIEW if table in self._there.views else _NOT_OURS
                 reason = said.format(owner, ".".join(table))
-                yield _finding(grant, rule, reason, Fidelity.IMPOSSIBLE)
+                yield from out_of_reach(rule, place, names, reason)
 
     def _missing(self, place: DatabaseObject) -> str | None:
         if place.schema is not None and place.schema not in self._there.schemas:
@@ -154,16 +162,15 @@ class World:
             return by_schema.get(place.schema, [])
         return [path for paths in by_schema.values() for path in paths]
 
-    def _later(self, kind: RightKind, grant: WantedGrant) -> Iterator[tuple[RightKind, Path]]:
-        """The same on what is not there yet, for each who will make it; not for itself."""
-        level = grant.object.level
-        future = FUTURE.get(kind) if level < Level.TABLE else None
-        if kind is RightKind.SCHEMA and level < Level.SCHEMA:
+    def _later(self, kind: RightKind, place: DatabaseObject) -> Iterator[tuple[RightKind, Path]]:
+        """The same on what is not there yet, for each who will make it."""
+        future = FUTURE.get(kind) if place.level < Level.TABLE else None
+        if kind is RightKind.SCHEMA and place.level < Level.SCHEMA:
             future = RightKind.FUTURE_SCHEMAS
         if future is not None:
             for creator, may in self._creators.items():
-                if may and creator != grant.principal:
-                    yield future, (creator, grant.object.schema or "")
+                if may:
+                    yield future, (creator, place.schema or "")
 
 
 def _by_schema(paths: Iterable[Path]) -> dict[str, list[Path]]:
@@ -171,8 +178,3 @@ def _by_schema(paths: Iterable[Path]) -> dict[str, list[Path]]:
     for path in sorted(paths):
         found[path[0]].append(path)
     return dict(found)
-
-
-def _finding(grant: WantedGrant, rule: Rule, reason: str, fidelity: Fidelity) -> Finding:
-    refused = fidelity is Fidelity.IMPOSSIBLE
-    return Finding(grant.principal, fidelity, reason, rule.privilege, grant.object, refused=refused)

@@ -1,15 +1,19 @@
 """How a name becomes a part of a statement: one function a dialect, and what it refuses."""
 
+from functools import lru_cache
+
 from tenantry.databases.model import PrincipalKind
 from tenantry.databases.names import kind_of, require_identifier, require_text
 from tenantry.errors import InvalidInput
 
 
+@lru_cache(maxsize=4096)
 def postgresql_object(name: str) -> str:
     """A name out of PostgreSQL's own catalogue, in quotes."""
     return '"' + require_text(name).replace('"', '""') + '"'
 
 
+@lru_cache(maxsize=4096)
 def postgresql_principal(name: str) -> str:
     """A role that is given something: in quotes, and never everybody or one of the server's."""
     return postgresql_object(require_identifier(name))
@@ -35,6 +39,7 @@ def mysql_pattern(name: str) -> str:
     return name.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%")
 
 
+@lru_cache(maxsize=4096)
 def mysql_grantee(name: str) -> str:
     """Who is given something: a role, or a user with the host from which it comes.
 

@@ -4,8 +4,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tenantry.databases.model import Fidelity, Finding, Policy, Right, RightKind, WantedGrant
-from tenantry.privileges.model import Level, Privilege
+from tenantry.databases.model import (
+    Fidelity,
+    Finding,
+    Policy,
+    Right,
+    RightKind,
+    WantedState,
+)
+from tenantry.privileges.model import DatabaseObject, Level, Privilege
 
 Item = TypeVar("Item")
 PRINCIPALS_AT_ONCE = 200
@@ -46,28 +53,56 @@ class Rules:
     def __iter__(self) -> Iterator[tuple[tuple[Privilege, Level], Rule]]:
         return iter(sorted(self._rules.items(), key=lambda item: item[0]))
 
-    def rules_for(self, grant: WantedGrant) -> list[Rule]:
-        """The rules of one grant; ALL has all that have a meaning at its level."""
-        level = max(grant.object.level, Level.DATABASE)
-        if grant.privilege is not Privilege.ALL:
-            return [self._rules[grant.privilege, level]]
+    def rules_for(self, privilege: Privilege, place: DatabaseObject) -> list[Rule]:
+        """The rules of a privilege there; ALL has all that have a meaning at its level."""
+        level = max(place.level, Level.DATABASE)
+        if privilege is not Privilege.ALL:
+            return [self._rules[privilege, level]]
         single = (one for one in Privilege if one is not Privilege.ALL)
         return [self._rules[one, level] for one in single if level <= one.narrowest]
 
 
-def judged(grant: WantedGrant, rule: Rule, policy: Policy) -> Finding | None:
-    """What is to be said of a rule that does not fit; None for one that does."""
-    if rule.fidelity is Fidelity.EXACT:
-        return None
+def asked(wanted: WantedState) -> list[tuple[DatabaseObject, Privilege, list[str]]]:
+    """Who is to have what where: many people have the same on the same object."""
+    known = {principal.name for principal in wanted.principals}
+    holders: dict[tuple[DatabaseObject, Privilege], list[str]] = {}
+    for grant in wanted.grants:
+        if grant.principal in known:
+            holders.setdefault((grant.object, grant.privilege), []).append(grant.principal)
+    ordered = sorted(holders.items(), key=lambda item: (item[0][0].label(), item[0][1]))
+    return [(place, privilege, sorted(names)) for (place, privilege), names in ordered]
+
+
+def is_refused(rule: Rule, policy: Policy) -> bool:
+    """Whether nothing is planned for it: it cannot be had, or only with more than was allowed."""
     wider = rule.fidelity is Fidelity.WIDER
-    return Finding(
-        grant.principal,
-        rule.fidelity,
-        rule.note,
-        rule.privilege,
-        grant.object,
-        refused=rule.fidelity is Fidelity.IMPOSSIBLE or (wider and not policy.allow_wider),
-    )
+    return rule.fidelity is Fidelity.IMPOSSIBLE or (wider and not policy.allow_wider)
+
+
+def judged(
+    rule: Rule, place: DatabaseObject, names: Iterable[str], policy: Policy
+) -> Iterator[Finding]:
+    """What is to be said of a rule that does not fit; nothing of one that does."""
+    if rule.fidelity is not Fidelity.EXACT:
+        refused = is_refused(rule, policy)
+        for name in names:
+            said = rule.note, rule.privilege, place
+            yield Finding(name, rule.fidelity, *said, refused=refused)
+
+
+def out_of_reach(
+    rule: Rule, place: DatabaseObject, names: Iterable[str], reason: str
+) -> Iterator[Finding]:
+    """What is to be said where nothing can be given for this reason."""
+    for name in names:
+        said = reason, rule.privilege, place
+        yield Finding(name, Fidelity.IMPOSSIBLE, *said, refused=True)
+
+
+def put(rights: dict[Right, Fidelity], right: Right, fidelity: Fidelity) -> None:
+    """Add it; what is exact for one thing is exact, whatever else it is good for."""
+    if rights.get(right) is not Fidelity.EXACT:
+        rights[right] = fidelity
 
 
 def statements(
