@@ -58,9 +58,7 @@ def main() -> None:
     wrong = sum(plain(one) != q.allowed for one, q in zip(own, questions, strict=True))
     if wrong:
         raise SystemExit(f"{wrong} answers are wrong")
-    began = time.perf_counter()
-    gc.collect()
-    unfrozen = time.perf_counter() - began
+    unfrozen = _timed(gc.collect)
     gc.freeze()
     results = _compare(bare.ask, asked, ("check", plain, own, "5 x, 400,000/s"))
     decisions.keep(2 * size.questions)
@@ -78,10 +76,10 @@ def main() -> None:
     _print(console, "first check of a user just loaded (goal 3 ms)", _cold(decisions, own))
     _print(console, f"edit of a role of {STAFF:,} users (goal 1 ms)", _edits(decisions))
     _print(console, "edit that shuts every door", _edits(decisions, parents=True))
-    began = time.perf_counter()
-    gc.collect()
-    frozen = time.perf_counter() - began
-    console.print(f"full garbage collection: {span(unfrozen)}; after gc.freeze {span(frozen)}")
+    frozen = _timed(gc.collect)
+    console.print(
+        f"full garbage collection: {span(unfrozen)}; after gc.freeze and the above {span(frozen)}"
+    )
 
 
 def _asking(decisions: Decisions) -> Ask:
