@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from tenantry.adapters.databases import connector_to
-from tenantry.adapters.databases.mysql_connector import Session
+from tenantry.adapters.databases.mysql_session import Session
 from tenantry.databases.address import Address
 from tenantry.databases.managed import DatabaseKind
 from tenantry.databases.model import Plan

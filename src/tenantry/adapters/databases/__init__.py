@@ -1,5 +1,6 @@
 """Servers that hold managed databases: their privileges as tables of data, and their connectors."""
 
+from tenantry.adapters.databases.matrixone_connector import MatrixOneConnector
 from tenantry.adapters.databases.mysql_connector import MysqlConnector
 from tenantry.adapters.databases.postgresql_connector import PostgresConnector
 from tenantry.databases.address import Address
@@ -13,4 +14,6 @@ def connector_to(
     """The connector for a managed database; nothing is connected before it is asked something."""
     if kind is DatabaseKind.POSTGRESQL:
         return PostgresConnector(address, password, deadline=deadline)
+    if kind is DatabaseKind.MATRIXONE:
+        return MatrixOneConnector(kind, address, password, deadline=deadline)
     return MysqlConnector(kind, address, password, deadline=deadline)
