@@ -13,6 +13,7 @@ from rich.console import Console
 from bench import (
     audit_cost,
     auth_overload,
+    check_http,
     csv_import,
     databases,
     delete_folder,
@@ -60,6 +61,7 @@ IN_WORLD: Mapping[str, tuple[str, InWorld]] = MappingProxyType(
         "auth_overload": (auth_overload.TITLE, auth_overload.measure),
         "session_check": (session_check.TITLE, session_check.measure),
         "http_get": (http_get.TITLE, http_get.measure),
+        "check_http": (check_http.TITLE, check_http.measure),
         "audit_cost": (audit_cost.TITLE, audit_cost.measure),
         "million": (million.TITLE, million.measure),
     }
