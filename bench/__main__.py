@@ -17,6 +17,7 @@ from bench import (
     csv_import,
     databases,
     delete_folder,
+    freshness,
     help_page,
     http_get,
     list_page,
@@ -62,6 +63,7 @@ IN_WORLD: Mapping[str, tuple[str, InWorld]] = MappingProxyType(
         "session_check": (session_check.TITLE, session_check.measure),
         "http_get": (http_get.TITLE, http_get.measure),
         "check_http": (check_http.TITLE, check_http.measure),
+        "freshness": (freshness.TITLE, freshness.measure),
         "audit_cost": (audit_cost.TITLE, audit_cost.measure),
         "million": (million.TITLE, million.measure),
     }

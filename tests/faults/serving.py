@@ -6,8 +6,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,24 @@ class Serving:
             if server.folder.exists():
                 server.start()
                 server.stop()
+
+
+@asynccontextmanager
+async def both_serving(
+    first: Serving, command: Sequence[str] | None = None
+) -> AsyncIterator[tuple[str, str]]:
+    """Two servers in one folder, started one after the other; where each of them listens."""
+    await first.start()
+    here = first.url
+    second = replace(first, process=None, command=command or first.command)
+    try:
+        await second.start()
+        assert second.url != here
+        yield here, second.url
+    finally:
+        if second.process is not None:
+            second.process.terminate()
+            second.process.wait(40)
 
 
 class Client:

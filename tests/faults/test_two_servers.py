@@ -5,7 +5,7 @@ import base64
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pytest
 from tenantry.second_factor.codes import code_at, step_at
 from tenantry.testing.users import ADMIN_PASSWORD, PASSWORD
 from tests.faults.conftest import MakeServing
-from tests.faults.serving import SERVE
+from tests.faults.serving import SERVE, both_serving
 
 pytestmark = pytest.mark.anyio
 
@@ -63,24 +63,15 @@ class Two:
 @asynccontextmanager
 async def both(make_serving: MakeServing, command: Sequence[str] = SERVE) -> AsyncIterator[Two]:
     """Two processes, started one after the other in one folder, and a user."""
-    first = make_serving(command)
-    await first.start()
-    urls = [first.url]
-    second = replace(first, process=None)
-    try:
-        await second.start()
-        urls.append(second.url)
-        assert urls[0] != urls[1]
-        limits = httpx2.Limits(max_connections=2 * MANY)
-        async with httpx2.AsyncClient(trust_env=False, timeout=20, limits=limits) as http:
-            two = Two(http, (urls[0], urls[1]))
-            two.admin = await two.log_in(0, "root", ADMIN_PASSWORD)
-            await two.done(0, "POST", "users", two.admin, username="john", password=PASSWORD)
-            yield two
-    finally:
-        if second.process is not None:
-            second.process.terminate()
-            second.process.wait(40)
+    limits = httpx2.Limits(max_connections=2 * MANY)
+    async with (
+        both_serving(make_serving(command)) as urls,
+        httpx2.AsyncClient(trust_env=False, timeout=20, limits=limits) as http,
+    ):
+        two = Two(http, urls)
+        two.admin = await two.log_in(0, "root", ADMIN_PASSWORD)
+        await two.done(0, "POST", "users", two.admin, username="john", password=PASSWORD)
+        yield two
 
 
 Happen = Callable[[Two, str], Coroutine[Any, Any, object]]
