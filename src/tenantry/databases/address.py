@@ -33,6 +33,8 @@ class Address:
     database: str
     username: str
     tls: bool = False
+    server_name: str | None = None
+    """The name that the certificate has to bear, where the host has become a mere number."""
 
     @property
     def is_socket(self) -> bool:

@@ -110,8 +110,11 @@ def _last_to_go(name: str) -> int:
 
 
 def _goes_with(right: Right, gone: set[str]) -> bool:
+    """Whether it ends with another principal. What the dropped have is taken first, from many at
+    once: a table's list of rights is then written once, and not for each of them.
+    """
     about_one = right.kind in _FUTURE or right.kind is RightKind.MEMBER
-    return right.principal in gone or (about_one and right.path[0] in gone)
+    return about_one and right.path[0] in gone
 
 
 def _locks(wanted: WantedState, found: FoundState, dialect: Dialect) -> Iterator[Step]:

@@ -30,7 +30,9 @@ class AllowedServers:
         if not is_allowed(address.host, resolved, self._allowed):
             message = "names a host that TENANTRY_MANAGED_HOSTS does not allow"
             raise InvalidInput.of("dsn", "host_not_allowed", message)
-        return replace(address, host=resolved[0]) if resolved else address
+        if not resolved:
+            return address
+        return replace(address, host=resolved[0], server_name=address.host)
 
     async def connect(
         self, kind: DatabaseKind, address: Address, secret: str | None

@@ -15,13 +15,15 @@ from typing import Any, TypeVar
 import pymysql
 from pymysql.cursors import DictCursor
 
+from tenantry.adapters.databases.encryption import context_for
 from tenantry.adapters.databases.mysql_inspection import Row
 from tenantry.databases.address import Address
 from tenantry.errors import ConnectionError, PermissionError, StateConflict
 
 T = TypeVar("T")
 DENIED = frozenset({1044, 1045, 1142, 1227, 1370, 1410, 1698, 1873})
-GONE = frozenset({1053, 1152, 1159, 1161, 1184, 1203, 1205, 1213, 2002, 2003, 2006, 2013})
+GONE = frozenset({1053, 1152, 1159, 1161, 1184, 1203, 1205, 1213, *range(2000, 3000)})
+"""Among them all that the driver says by itself: no line, or none that is encrypted."""
 
 
 class Session:
@@ -98,8 +100,7 @@ class Sessions:
         else:
             options |= {"host": address.host, "port": address.port or self._port}
         if address.tls:
-            options |= {"ssl": {"check_hostname": True}, "ssl_verify_cert": True}
-            options["ssl_verify_identity"] = True
+            options["ssl"] = context_for(address.server_name or address.host)
         return pymysql.connect(
             user=address.username,
             password=self._password or "",

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import asyncpg
 
+from tenantry.adapters.databases.encryption import context_for
 from tenantry.adapters.databases.postgresql_dialect import PostgresDialect
 from tenantry.adapters.databases.postgresql_inspection import inspect
 from tenantry.adapters.databases.quoting import postgresql_principal, postgresql_text
@@ -148,7 +149,7 @@ class PostgresConnector:
             user=address.username,
             database=address.database,
             password=self._password,
-            ssl="verify-full" if address.tls else "prefer",
+            ssl=context_for(address.server_name or address.host) if address.tls else "prefer",
             timeout=self._deadline,
             statement_cache_size=0,
             server_settings={
