@@ -1,11 +1,12 @@
 """An encrypted line is to the server that was named, or there is none."""
 
-import asyncio
+import contextlib
 import datetime
+import socket
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
 from pathlib import Path
+from typing import Self
 from uuid import uuid4
 
 import pytest
@@ -63,39 +64,52 @@ def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Listener:
-    """A server that encrypts, and notes what it is then told."""
+    """A server for one client, in a thread; it encrypts if it can, and notes what it is told."""
 
-    def __init__(self, kind: DatabaseKind, certificate: Path) -> None:
+    def __init__(self, kind: DatabaseKind, certificate: Path | None) -> None:
         self.told = b""
-        self.port = 0
         self._kind = kind
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(certificate)
+        self._certificate = certificate
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening.settimeout(10)
+        self.port: int = self._listening.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve)
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            if self._kind is DatabaseKind.POSTGRESQL:
-                await reader.readexactly(8)
-                writer.write(b"S")
-            else:
-                writer.write(len(GREETING).to_bytes(3, "little") + b"\0" + GREETING)
-                await reader.readexactly(36)
-            await writer.start_tls(self._context)
-            self.told = await reader.read(100)
-        except (OSError, asyncio.IncompleteReadError):
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join(10)
+        self._listening.close()
+
+    def _serve(self) -> None:
+        line, _ = self._listening.accept()
+        line.settimeout(5)
+        with line, contextlib.suppress(OSError):
+            self._agree(line)
+            if self._certificate is None:
+                self.told = line.recv(200)
+                return
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self._certificate)
+            with context.wrap_socket(line, server_side=True) as encrypted:
+                self.told = encrypted.recv(200)
+
+    def _agree(self, line: socket.socket) -> None:
+        """Come to the point where the client may encrypt, as each protocol has it."""
+        encrypts = self._certificate is not None
+        if self._kind is DatabaseKind.POSTGRESQL:
+            line.recv(8)
+            line.sendall(b"S" if encrypts else b"N")
             return
-        finally:
-            writer.close()
-
-
-@asynccontextmanager
-async def listening(kind: DatabaseKind, certificate: Path) -> AsyncIterator[Listener]:
-    listener = Listener(kind, certificate)
-    server = await asyncio.start_server(listener.serve, "127.0.0.1", 0)
-    listener.port = server.sockets[0].getsockname()[1]
-    yield listener
-    server.close()
-    await server.wait_closed()
+        greeting = bytearray(GREETING)
+        if not encrypts:
+            # The second byte of what it can has the bit that says so.
+            greeting[greeting.index(b"AAAAAAAA") + 10] &= 0xF7
+        line.sendall(len(greeting).to_bytes(3, "little") + b"\0" + bytes(greeting))
+        if encrypts:
+            line.recv(36)
 
 
 @pytest.mark.parametrize("kind", [DatabaseKind.POSTGRESQL, DatabaseKind.MARIADB])
@@ -103,35 +117,17 @@ async def listening(kind: DatabaseKind, certificate: Path) -> AsyncIterator[List
 async def test_the_certificate_must_bear_the_name_that_was_asked_for(
     kind: DatabaseKind, name: str, goes_on: bool, certificate: Path
 ) -> None:
-    async with listening(kind, certificate) as listener:
+    with Listener(kind, certificate) as listener:
         address = Address("127.0.0.1", listener.port, "shop", "keeper", tls=True, server_name=name)
-        connector = connector_to(kind, address, "a secret", deadline=3)
         with pytest.raises(ConnectionError):
-            await connector.inspect(uuid4())
-        assert (b"keeper" in listener.told) is goes_on
+            await connector_to(kind, address, "a secret", deadline=3).inspect(uuid4())
+    assert (b"keeper" in listener.told) is goes_on
 
 
 @pytest.mark.parametrize("kind", [DatabaseKind.POSTGRESQL, DatabaseKind.MARIADB])
 async def test_a_server_that_does_not_encrypt_is_not_talked_to(kind: DatabaseKind) -> None:
-    told = bytearray()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if kind is DatabaseKind.POSTGRESQL:
-            await reader.readexactly(8)
-            writer.write(b"N")
-        else:
-            bare = bytearray(GREETING)
-            bare[24] &= 0xF7  # the bit that says TLS, in the second byte of what it can
-            writer.write(len(bare).to_bytes(3, "little") + b"\0" + bytes(bare))
-        told.extend(await reader.read(200))
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    connector = connector_to(
-        kind, Address("127.0.0.1", port, "shop", "keeper", tls=True), "a secret", deadline=3
-    )
-    with pytest.raises(ConnectionError):
-        await connector.inspect(uuid4())
-    server.close()
-    assert b"keeper" not in told
+    with Listener(kind, None) as listener:
+        address = Address("127.0.0.1", listener.port, "shop", "keeper", tls=True)
+        with pytest.raises(ConnectionError):
+            await connector_to(kind, address, "a secret", deadline=3).inspect(uuid4())
+    assert b"keeper" not in listener.told
