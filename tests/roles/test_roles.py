@@ -272,6 +272,14 @@ async def test_a_role_is_made_brought_to_its_definition_or_left_alone(
     assert [len(entry.changes) for entry in await trail("role.ensure")] == [2, 0, 3]
 
 
+async def test_of_those_who_ensure_a_role_at_once_one_makes_it_and_none_fails(
+    roles: RoleProcessors,
+) -> None:
+    action = EnsureRoleAction(name="etl", permissions=["SELECT"])
+    ended = await asyncio.gather(*(roles.ensure_role.wait_for_complete(action) for _ in range(5)))
+    assert sorted(result.outcome for result in ended) == ["created", *["unchanged"] * 4]
+
+
 async def test_the_platform_ensures_a_role_of_its_own_beside_that_of_a_tenant(
     tenantry: App, roles: RoleProcessors, make_role: MakeRole, admin: UserData
 ) -> None:

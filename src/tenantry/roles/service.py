@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-from tenantry.errors import VersionConflict
+from tenantry.errors import RoleConflict, TransactionConflict, VersionConflict
 from tenantry.kernel.action import Actor, Note, current_actor
 from tenantry.kernel.clock import Clock, uuid7
 from tenantry.kernel.transaction import Database, Transaction
@@ -125,7 +125,10 @@ class RoleService:
     async def _ensured_new(
         self, tx: Transaction, actor: Actor, place: Place, wanted: Definition
     ) -> EnsuredRole:
-        created = await self._add(tx, actor, place.tenant_id, wanted)
+        try:
+            created = await self._add(tx, actor, place.tenant_id, wanted)
+        except RoleConflict as conflict:  # somebody was quicker: it is there when looked for again
+            raise TransactionConflict from conflict
         return EnsuredRole(created, Ensured.CREATED)
 
     async def _add(
