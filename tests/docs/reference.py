@@ -22,6 +22,7 @@ from tenantry.http.problems import status_of
 from tenantry.kernel.action import Action
 from tenantry.routes import API, wire
 from tenantry.wire import Binding, WireField
+from tests.docs import privileges_page
 from tests.docs.blocks import DOCS
 
 FOLDER = DOCS / "reference"
@@ -85,7 +86,16 @@ def error_page() -> str:
     return _ERRORS + tree + _REFUSALS + "".join(rows)
 
 
-PAGES = {"actions.md": actions, "errors.md": error_page}
+def privileges() -> str:
+    """The page of what each privilege is on each kind of server."""
+    return privileges_page.page(_MADE)
+
+
+PAGES = {
+    "actions.md": actions,
+    "database-privileges.md": privileges,
+    "errors.md": error_page,
+}
 
 
 def command_of(binding: Binding) -> str:
