@@ -80,6 +80,7 @@ def settings(
         hash_memory_kib=8,
         hash_time_cost=1,
         hash_wait=60.0,
+        hash_queue=1000,
         login_delay=0,
         managed_hosts=(ip_network("127.0.0.0/8"), str(postgres.socket_folder)),
     )
