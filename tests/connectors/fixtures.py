@@ -1,7 +1,6 @@
 """Fixtures: real servers of each kind, and a pretended one, with a small shop on each."""
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,15 +13,23 @@ from tests.connectors.shop import Shop
 
 
 @pytest.fixture(scope="session")
-def mariadb(shared_folder: Path) -> Iterator[EmbeddedMariaDB]:
-    """A real MariaDB, shared by the workers like PostgreSQL."""
-    with EmbeddedMariaDB(shared_folder / "mariadb") as server:
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedMariaDB]:
+    """A real MariaDB, one for each worker: principals belong to the whole of a server."""
+    with EmbeddedMariaDB(tmp_path_factory.getbasetemp() / "mariadb") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def shop_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A real PostgreSQL, likewise."""
+    folder = tmp_path_factory.getbasetemp() / "shop-postgres"
+    with EmbeddedPostgres(folder, durable=False) as server:
         yield server
 
 
 @pytest.fixture
-async def postgres_shop(postgres: EmbeddedPostgres) -> AsyncIterator[PostgresShop]:
-    shop = await PostgresShop.opened(postgres)
+async def postgres_shop(shop_postgres: EmbeddedPostgres) -> AsyncIterator[PostgresShop]:
+    shop = await PostgresShop.opened(shop_postgres)
     yield shop
     await shop.removed()
 

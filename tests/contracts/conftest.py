@@ -1,5 +1,12 @@
 """The shops, for the contract of connectors to databases."""
 
-from tests.connectors.fixtures import any_shop, fake_shop, maria_shop, mariadb, postgres_shop
+from tests.connectors.fixtures import (
+    any_shop,
+    fake_shop,
+    maria_shop,
+    mariadb,
+    postgres_shop,
+    shop_postgres,
+)
 
-__all__ = ["any_shop", "fake_shop", "maria_shop", "mariadb", "postgres_shop"]
+__all__ = ["any_shop", "fake_shop", "maria_shop", "mariadb", "postgres_shop", "shop_postgres"]
