@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from tenantry.adapters.process import EmbeddedServer, ask, environment, is_running, processes_in
+from tenantry.adapters.process import (
+    EmbeddedServer,
+    ask,
+    environment,
+    is_running,
+    processes_in,
+    wait_until,
+)
 from tenantry.errors import ConfigurationError, ConnectionError
 
 SUPERUSER = "root"
@@ -60,7 +67,7 @@ class EmbeddedMariaDB(EmbeddedServer):
         found = sorted(pid for pid in processes_in(self._data, self.program) if is_running(pid))
         if not found:
             return None
-        if not self._answers():
+        if not wait_until(self._answers, self.start_seconds):
             raise ConnectionError(f"{self.program} in {self.folder} does not answer.")
         return found[0]
 
