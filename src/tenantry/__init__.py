@@ -10,12 +10,14 @@ if TYPE_CHECKING:
     from tenantry.sdk import AsyncAccountManager as AsyncAccountManager
     from tenantry.sdk import AsyncClient as AsyncClient
     from tenantry.sdk import Client as Client
+    from tenantry.sdk import DecisionCache as DecisionCache
 
 _PLACES = {
     "AccountManager": "tenantry.sdk",
     "AsyncAccountManager": "tenantry.sdk",
     "AsyncClient": "tenantry.sdk",
     "Client": "tenantry.sdk",
+    "DecisionCache": "tenantry.sdk",
     "open_app": "tenantry.app",
 }
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "AsyncAccountManager",
     "AsyncClient",
     "Client",
+    "DecisionCache",
     "errors",
     "open_app",
 ]

@@ -2,5 +2,6 @@
 
 from tenantry.sdk.account_manager import AccountManager, AsyncAccountManager
 from tenantry.sdk.client import AsyncClient, Client
+from tenantry.sdk.decision_cache import DecisionCache
 
-__all__ = ["AccountManager", "AsyncAccountManager", "AsyncClient", "Client"]
+__all__ = ["AccountManager", "AsyncAccountManager", "AsyncClient", "Client", "DecisionCache"]

@@ -68,6 +68,15 @@ class AccountManager:
         """The asynchronous originals."""
         return self._link.operations
 
+    @property
+    def last_version(self) -> int | None:
+        """The version of the latest change made here that decides on access; None before one.
+
+        Passed on as ``at_least=`` to a check, by whomever and on whichever server, it makes sure
+        that the answer knows of the change.
+        """
+        return self.operations.last_version
+
     create_user = blocking(UserOperations.create_user)
     get_user = blocking(UserOperations.get_user)
     list_users = blocking_pages(UserOperations.list_users)

@@ -10,6 +10,7 @@ from tenantry.errors import ConnectionError
 from tenantry.sdk.account_manager import AccountManager, AsyncAccountManager
 from tenantry.sdk.address import EMBEDDED
 from tenantry.sdk.connector import Connector, completed
+from tenantry.sdk.decision_cache import DecisionCache
 from tenantry.sdk.line import NOT_CONNECTED
 from tenantry.sdk.login import TotpCode
 from tenantry.sdk.portal import Portal
@@ -31,6 +32,7 @@ class BaseClient:
         token: str | None = None,
         totp_code: TotpCode | None = None,
         settings: Settings | None = None,
+        decision_cache: DecisionCache | None = None,
     ) -> None:
         self._connector = Connector(
             completed(host, port, user, password, database),
@@ -38,6 +40,7 @@ class BaseClient:
             token=token,
             totp_code=totp_code,
             settings=settings,
+            decision_cache=decision_cache,
         )
         self._operations = AsyncAccountManager(self._connector.line)
 
@@ -154,6 +157,7 @@ class Client(BaseClient):
         token: str | None = None,
         totp_code: TotpCode | None = None,
         settings: Settings | None = None,
+        decision_cache: DecisionCache | None = None,
     ) -> None:
         super().__init__(
             host,
@@ -165,6 +169,7 @@ class Client(BaseClient):
             token=token,
             totp_code=totp_code,
             settings=settings,
+            decision_cache=decision_cache,
         )
         self._link = _Link(self._operations)
         self._account = AccountManager(self._link)

@@ -4,6 +4,7 @@ import anyio
 
 from tenantry.config import ConnectionParams, get_connection_params
 from tenantry.sdk.address import EMBEDDED, server_url
+from tenantry.sdk.decision_cache import DecisionCache
 from tenantry.sdk.line import ClientLine
 from tenantry.sdk.login import TotpCode
 from tenantry.sdk.transport import HttpTransport, Transport
@@ -21,8 +22,9 @@ class Connector:
         token: str | None,
         totp_code: TotpCode | None,
         settings: Settings | None,
+        decision_cache: DecisionCache | None = None,
     ) -> None:
-        self.line = ClientLine()
+        self.line = ClientLine(decision_cache)
         self.params = params
         self._timeout = timeout
         self._token = token

@@ -233,11 +233,16 @@ class GrantOperations(Operations):
         table: str | None = None,
         permission: str = "",
         schema: str | None = None,
+        *,
+        at_least: int | None = None,
+        consistency: str = "bounded",
     ) -> bool:
         """Whether a user may do this on the whole of an object now.
 
         Without a table it is about the whole schema or database, without a database about
-        everything. False for somebody who is not there, or not active.
+        everything. False for somebody who is not there, or not active. ``current_user`` is whoever
+        asks. The answer knows of the change whose ``last_version`` is passed as ``at_least``; with
+        ``consistency="strong"`` the database is asked.
         """
         action = self._action(
             CheckAction,
@@ -246,22 +251,42 @@ class GrantOperations(Operations):
             database=database,
             schema=schema,
             table=table,
+            at_least=at_least,
+            consistency=consistency,
         )
-        return (await self._run(action)).allowed
+        cache = self._line.decision_cache
+        if cache is None or at_least is not None or consistency != "bounded":
+            return (await self._run(action)).allowed
+        key = (username, permission, database, schema, table)
+        kept = cache.find(key)
+        if kept is None:
+            asked_at, generation = cache.now(), cache.generation
+            kept = (await self._run(action)).allowed
+            cache.keep(key, answer=kept, asked_at=asked_at, generation=generation)
+        return kept
 
     async def has_database_access(self, username: str, database: str) -> bool:
         """Whether a user may do anything on a database or inside it now."""
         action = self._action(CheckAccessAction, user=username, database=database)
         return (await self._run(action)).allowed
 
-    async def check_permissions(self, questions: Iterable[Question]) -> list[bool]:
+    async def check_permissions(
+        self,
+        questions: Iterable[Question],
+        *,
+        at_least: int | None = None,
+        consistency: str = "bounded",
+    ) -> list[bool]:
         """The answers of has_permission() to up to 1,000 questions, in their order.
 
         A question has the keys ``username``, ``permission`` and, as far as it goes,
         ``database``, ``schema`` and ``table``.
         """
         asked = [{_KEYS.get(name, name): v for name, v in one.items()} for one in questions]
-        return (await self._run(self._action(CheckManyAction, questions=asked))).allowed
+        action = self._action(
+            CheckManyAction, questions=asked, at_least=at_least, consistency=consistency
+        )
+        return (await self._run(action)).allowed
 
     async def explain_permission(
         self,

@@ -7,6 +7,7 @@ import anyio
 from tenantry.errors import ConnectionError
 from tenantry.kernel.action import Action
 from tenantry.routes import wire
+from tenantry.sdk.decision_cache import DecisionCache
 from tenantry.sdk.transport import Transport
 
 ResultT = TypeVar("ResultT")
@@ -19,8 +20,9 @@ DRAIN_SECONDS = 30.0
 class ClientLine:
     """Leads to a transport or nowhere. It outlives each transport, and the client itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, decision_cache: DecisionCache | None = None) -> None:
         self.bindings = wire()
+        self.decision_cache = decision_cache
         self._far_end: _FarEnd | None = None
 
     @property
@@ -36,11 +38,25 @@ class ClientLine:
 
     async def run(self, action: Action[ResultT]) -> ResultT:
         """The action's result from where the line leads when it is called."""
-        return await self.require_connected().run(action)
+        try:
+            return await self.require_connected().run(action)
+        finally:
+            if not action.reads:
+                self._forget_decisions()
+
+    @property
+    def last_version(self) -> int | None:
+        """The version of the latest change that was made where the line leads now."""
+        return self._far_end.last_version if self._far_end is not None else None
+
+    def _forget_decisions(self) -> None:
+        if self.decision_cache is not None:
+            self.decision_cache.forget()
 
     async def lead_to(self, transport: Transport) -> None:
         """Lead there from now on; then wait for the calls on the last transport, and end it."""
         last, self._far_end = self._far_end, _FarEnd(transport)
+        self._forget_decisions()
         if last is not None:
             with anyio.move_on_after(DRAIN_SECONDS):
                 await last.idle()
@@ -64,6 +80,10 @@ class _FarEnd:
         self._transport = transport
         self._calls: set[anyio.CancelScope] = set()
         self._idle = anyio.Event()
+
+    @property
+    def last_version(self) -> int | None:
+        return self._transport.last_version
 
     async def run(self, action: Action[ResultT]) -> ResultT:
         with anyio.CancelScope() as call:

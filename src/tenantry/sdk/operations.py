@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 from tenantry.kernel.action import Action
 from tenantry.kernel.page import Page
+from tenantry.sdk.decision_cache import DecisionCache
 from tenantry.sdk.pages import AsyncPages
 from tenantry.wire import Wire
 
@@ -19,6 +20,10 @@ class Line(Protocol):
 
     @property
     def bindings(self) -> Wire: ...
+    @property
+    def decision_cache(self) -> DecisionCache | None: ...
+    @property
+    def last_version(self) -> int | None: ...
 
     async def run(self, action: Action[ResultT]) -> ResultT:
         """The action's result, or the error that it raised."""
@@ -29,6 +34,15 @@ class Operations:
 
     def __init__(self, line: Line) -> None:
         self._line = line
+
+    @property
+    def last_version(self) -> int | None:
+        """The version of the latest change made here that decides on access; None before one.
+
+        Passed on as ``at_least=`` to a check, by whomever and on whichever server, it makes sure
+        that the answer knows of the change.
+        """
+        return self._line.last_version
 
     async def _run(self, action: Action[ResultT]) -> ResultT:
         """The action's result, or the error that it raised."""

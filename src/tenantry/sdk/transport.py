@@ -14,6 +14,7 @@ from tenantry.auth.actions import (
     EndOwnSessionAction,
     StepUpAction,
 )
+from tenantry.changes.version import VERSION_HEADER
 from tenantry.errors import (
     ConnectionError,
     InvalidCredentials,
@@ -40,6 +41,10 @@ MAX_ANSWER = 64 * 2**20
 
 class Transport(Protocol):
     """Runs actions somewhere. Safe for many tasks of one event loop at once."""
+
+    @property
+    def last_version(self) -> int | None:
+        """The latest version that a change has brought about; None before the first."""
 
     async def open(self) -> None:
         """Be ready for actions; raises what stands in the way. Called once, before the rest."""
@@ -80,6 +85,7 @@ class HttpTransport:
         self._login = Login(self._run_bearing, user, password, totp_code, token)
         self._timeout = timeout
         self._client: httpx2.AsyncClient | None = None
+        self.last_version: int | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.server!r}, user={self._login.user!r})"
@@ -185,7 +191,12 @@ class HttpTransport:
             raise ConnectionError(f"{self.server} cannot be reached: {_said(error)}.") from error
         if not 200 <= response.status_code < 300:
             raise error_of(response.status_code, content)
+        self._note_version(response.headers.get(VERSION_HEADER, ""))
         return content
+
+    def _note_version(self, text: str) -> None:
+        if text.isascii() and text.isdigit():
+            self.last_version = max(int(text[:19]), self.last_version or 0)
 
     async def _read(self, response: "httpx2.Response") -> bytes:
         """The body, of a bearable size also once it is decompressed."""
