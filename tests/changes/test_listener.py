@@ -134,7 +134,10 @@ async def test_a_connection_that_is_lost_turns_to_the_database_at_once_and_comes
 async def test_a_backend_that_is_killed_is_replaced(
     feed: ChangeFeed, write: Write, owner: asyncpg.Connection
 ) -> None:
-    pids = await owner.fetch("select pid from pg_stat_activity where query like $1", SEEN)
+    pids = await owner.fetch(
+        "select pid from pg_stat_activity where query like $1 and datname = current_database()",
+        SEEN,
+    )
     assert len(pids) == 1
     await owner.execute(f"select pg_terminate_backend({pids[0][0]})")
     await until(lambda: not feed.is_current())
