@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any, get_origin
 from uuid import UUID
 
@@ -173,7 +172,11 @@ def result_of(action: Action[Any]) -> Any:
     if action.result_type() in made:
         return made[action.result_type()]
     names = [f.name for f in msgspec.structs.fields(result_class(action))]
-    return SimpleNamespace(data=None) if "data" in names else Page([])
+    return (
+        msgspec.defstruct("Some", [(n, Any, None) for n in names])()
+        if "data" in names
+        else Page([])
+    )
 
 
 def result_class(action: Action[Any]) -> Any:
