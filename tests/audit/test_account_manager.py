@@ -10,6 +10,7 @@ from tenantry.errors import AccountError, InvalidInput
 from tenantry.kernel.action import acting_as
 from tenantry.kernel.modifier import TriState
 from tenantry.sdk.audit import AuditOperations
+from tenantry.sdk.decision_cache import DecisionCache
 from tenantry.testing.users import make_user
 from tenantry.users.actions import ModifyUserAction
 from tenantry.users.model import UserData, UserModifier
@@ -25,6 +26,8 @@ class Line:
     def __init__(self, app: App) -> None:
         self.bindings = app.wire
         self.run = app.run
+        self.decision_cache: DecisionCache | None = None
+        self.last_version: int | None = None
 
 
 @pytest.fixture
