@@ -12,12 +12,13 @@ from tenantry.audit.actions import SearchAuditAction
 from tenantry.audit.model import AuditEntry
 from tenantry.grants.actions import (
     CheckAction,
+    ExplainAction,
     GiveAction,
     ListGrantsAction,
     RevokeAccessAction,
     RevokeAction,
 )
-from tenantry.grants.model import GivenGrants, GrantData, Revocation
+from tenantry.grants.model import Explanation, GivenGrants, GrantData, Revocation
 from tenantry.tenants.actions import (
     AssignDatabaseToTenantAction,
     CreateTenantAction,
@@ -186,3 +187,8 @@ def trail(tenantry: App) -> Trail:
         return page.items
 
     return entries
+
+
+async def explained(tenantry: App, user: str, permission: str, **on: str) -> Explanation:
+    action = ExplainAction(user=user, permission=permission, **on)
+    return (await tenantry.grants.explain.wait_for_complete(action)).data
