@@ -121,15 +121,20 @@ class Enforcement:
         await self._succeed(managed, lease, snapshot.version, applied, digest, boundary)
         return applied
 
-    async def find_drift(self, managed: ManagedDatabase) -> tuple[Plan, Mapping[str, str]]:
-        """In what ways the server differs from what is granted now."""
+    async def compare(self, managed: ManagedDatabase) -> tuple[Plan, Mapping[str, str]]:
+        """What an apply would do now, and what people call the principals."""
         snapshot = await self.snapshot(managed)
         wanted = wanted_state(snapshot.holdings, self._clock.now())
         connector = await self._servers.connector(managed)
         plan = await self.plan(managed, connector, wanted)
+        return plan, labels_of(wanted, snapshot.labels)
+
+    async def find_drift(self, managed: ManagedDatabase) -> tuple[Plan, Mapping[str, str]]:
+        """The same, and how much it is is remembered."""
+        plan, labels = await self.compare(managed)
         async with self._database.autocommit() as tx:
             await self._enforcement.drifted(tx, managed.id, len(plan.steps), self._clock.now())
-        return plan, labels_of(wanted, snapshot.labels)
+        return plan, labels
 
     def _progress(self, database_id: UUID, lease: UUID, total: int) -> Progress:
         """Keep the lease and count, each second at most."""

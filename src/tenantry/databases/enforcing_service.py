@@ -31,7 +31,7 @@ from tenantry.databases.managed import ManagedDatabase
 from tenantry.databases.model import FoundState
 from tenantry.databases.names import require_identifier
 from tenantry.databases.planning import described, diff
-from tenantry.databases.reports import findings_report, labels_of, plan_report
+from tenantry.databases.reports import findings_report, plan_report
 from tenantry.databases.repository import ManagedDatabaseRepository
 from tenantry.databases.servers import Servers
 from tenantry.databases.wanted import wanted_state
@@ -87,11 +87,7 @@ class DatabaseEnforcementService:
     async def plan_database(self, action: PlanDatabaseAction) -> DatabasePlanResult:
         """What an apply would do now."""
         managed = await self._managed(action)
-        snapshot = await self._enforcement.snapshot(managed)
-        wanted = wanted_state(snapshot.holdings, self._clock.now())
-        connector = await self._servers.connector(managed)
-        plan = await self._enforcement.plan(managed, connector, wanted)
-        labels = labels_of(wanted, snapshot.labels)
+        plan, labels = await self._enforcement.compare(managed)
         return DatabasePlanResult(plan_report(managed.name, plan, labels))
 
     async def apply_database(self, action: ApplyDatabaseAction) -> AppliedDatabaseResult:

@@ -17,6 +17,9 @@ from tenantry.databases.model import (
 )
 from tenantry.databases.names import generated_name
 from tenantry.decisions.facts import GrantFacts, RoleFacts, TenantFacts, UserFacts
+from tenantry.decisions.numbers import Numbers
+from tenantry.decisions.window import Window
+from tenantry.decisions.world import World, window_of
 from tenantry.privileges.model import DatabaseObject
 
 
@@ -44,15 +47,18 @@ class Holdings:
 def wanted_state(holdings: Holdings, now: datetime) -> WantedState:
     """What the server is to enforce from this moment until ``next_boundary``."""
     granted = {role.id: set(_of_role(holdings, role, now)) for role in holdings.roles.values()}
+    walls = _walls(holdings)
     principals: dict[str, WantedPrincipal] = {}
     members: set[tuple[str, str]] = set()
     grants: set[WantedGrant] = set()
     for user in holdings.users.values():
         own = set(_usable(holdings, user.grants, now))
         held = {role_id for role_id in user.role_ids if granted.get(role_id)}
-        if not _lets_in(holdings, user) or not (own or held):
+        home = walls.numbers.of(user.tenant_id)
+        if not walls.lets_in(home, holdings.database) or not (own or held):
             continue
-        login = _principal(holdings, user.id, PrincipalKind.USER, locked=not _active(user, now))
+        active = user.active and Window(user.active_from, user.active_until).holds_at(now)
+        login = _principal(holdings, user.id, PrincipalKind.USER, locked=not active)
         principals[login.name] = login
         grants |= {WantedGrant(login.name, g.privilege, _there(holdings, g)) for g in own}
         for role_id in held:
@@ -106,8 +112,7 @@ def _usable(
     for grant in grants:
         here = grant.object.database in (None, holdings.database)
         bound = grant.within_id in (None, holdings.owner_id)
-        begun = grant.valid_from is None or grant.valid_from <= now
-        if here and bound and begun and (grant.valid_until is None or now < grant.valid_until):
+        if here and bound and window_of(grant).holds_at(now):
             yield grant
 
 
@@ -118,18 +123,13 @@ def _there(holdings: Holdings, grant: GrantFacts) -> DatabaseObject:
     return grant.object
 
 
-def _lets_in(holdings: Holdings, user: UserFacts) -> bool:
-    home, owner = holdings.tenants.get(user.tenant_id), holdings.owner
-    if home is None or not home.active:
-        return False
-    if owner is None or owner.id == home.id:
-        return True
-    return owner.active and not (home.isolated or owner.isolated)
-
-
-def _active(user: UserFacts, now: datetime) -> bool:
-    begun = user.active_from is None or user.active_from <= now
-    return user.active and begun and (user.active_until is None or now < user.active_until)
+def _walls(holdings: Holdings) -> World:
+    """The tenants and the database, as decisions have them: whom a wall or a suspension stops."""
+    world = World(Numbers())
+    for tenant in holdings.tenants.values():
+        world.put_tenant(tenant)
+    world.put_database(holdings.database, holdings.owner_id)
+    return world
 
 
 def _principal(
