@@ -153,7 +153,14 @@ def test_no_blocking_method_is_written_by_hand() -> None:
     """Each is the asynchronous one, run elsewhere; there is no second copy to fall behind."""
     linking = {"portal", "operations"}
     for name, method in public(AccountManager).items():
-        if name not in linking:
+        if name not in linking and not isinstance(method, property):
             original = inspect.unwrap(method)
             assert original is getattr(AsyncAccountManager, name), name
             assert inspect.iscoroutinefunction(original), name
+
+
+def test_what_is_looked_up_without_waiting_is_the_same_in_both() -> None:
+    """A property waits for nothing, so that the blocking manager asks the other one for it."""
+    looked_up = {name for name, m in public(AccountManager).items() if isinstance(m, property)}
+    for name in looked_up - {"portal", "operations"}:
+        assert isinstance(getattr(AsyncAccountManager, name), property), name
