@@ -1,7 +1,9 @@
 """What the keypair policy of the main access key lets compute sessions take, and for how long."""
 
 import asyncio
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +15,8 @@ from tenantry.compute.actions import AgentHeartbeatAction, GetComputeSessionActi
 from tenantry.compute.limits import Load
 from tenantry.compute.model import ComputeSessionData, SessionKind, SessionStatus
 from tenantry.compute.repository import ComputeRepository
-from tenantry.errors import StateConflict
+from tenantry.errors import ConnectionError, StateConflict
+from tenantry.kernel.action import Note, Outcome, Run
 from tenantry.kernel.modifier import OptionalState, TriState
 from tenantry.kernel.transaction import Transaction
 from tenantry.resources.actions import GetKeypairPolicyAction, ModifyKeypairPolicyAction
@@ -21,7 +24,7 @@ from tenantry.resources.model import KeypairPolicyModifier, Unspecified
 from tenantry.testing.clock import ShiftedClock
 from tenantry.users.model import UserData
 
-from .conftest import AGENT, Compute
+from .conftest import AGENT, Compute, Trail
 
 pytestmark = pytest.mark.anyio
 
@@ -252,3 +255,80 @@ async def test_two_servers_that_look_at_once_keep_the_later_look(
         later = await tx.fetchrow(queries.FIND, session.id, None, None)
     assert later is not None
     assert later["looked_at"] - early[0].at > timedelta(seconds=9)
+
+
+async def test_an_end_by_policy_is_an_entry_of_the_system_with_the_reason(
+    tenantry: App, compute: Compute, john: UserData, clock: ShiftedClock, trail: Trail
+) -> None:
+    await policy(tenantry, max_session_lifetime=20, idle_timeout=10)
+    batch = await compute.run(user="john")
+    clock.advance(seconds=1)
+    idle = await compute.run(user="john", kind=SessionKind.INTERACTIVE)
+    await compute.upkeep.run_once()
+    await idle_for(compute, clock, 15)
+    clock.advance(seconds=5)
+    await compute.upkeep.run_once()
+    by_age, by_idleness = await trail("compute.terminate")
+    for entry, session in ((by_idleness, idle), (by_age, batch)):
+        assert (entry.actor, entry.actor_id, entry.outcome) == ("system", None, Outcome.SUCCEEDED)
+        assert (entry.target, entry.target_id) == (str(session.id), session.id)
+        assert (entry.person_id, entry.tenant_id) == (john.id, john.tenant_id)
+        assert entry.changes == {"status": ["running", "terminating"]}
+    assert (by_idleness.reason, by_age.reason) == ("idle", "lifetime-over")
+
+
+@pytest.mark.parametrize("ends_anyway", [False, True], ids=["as built", "without a condition"])
+async def test_of_two_servers_that_end_a_session_by_policy_one_says_so(
+    tenantry: App,
+    compute: Compute,
+    john: UserData,
+    clock: ShiftedClock,
+    trail: Trail,
+    monkeypatch: pytest.MonkeyPatch,
+    ends_anyway: bool,
+) -> None:
+    await policy(tenantry, max_session_lifetime=5)
+    session = await compute.run(user="john")
+    compute.agents.away.add(AGENT)
+    clock.advance(seconds=6)
+    both_have_looked = asyncio.Barrier(2)
+    look, end = ComputeRepository.over, queries.END_BY_POLICY
+
+    async def look_together(self: ComputeRepository, tx: Transaction, now: datetime) -> list[UUID]:
+        found = await look(self, tx, now)
+        await both_have_looked.wait()
+        return found
+
+    monkeypatch.setattr(ComputeRepository, "over", look_together)
+    if ends_anyway:
+        sql = end.sql.replace("s.status = 'running'", "true")
+        monkeypatch.setattr(queries, "END_BY_POLICY", replace(end, sql=sql))
+    await asyncio.gather(compute.upkeep.run_once(), compute.upkeep.run_once())
+    entries = await trail("compute.terminate")
+    assert {entry.target_id for entry in entries} == {session.id}
+    assert len(entries) == (2 if ends_anyway else 1)
+
+
+async def test_a_session_whose_end_cannot_be_audited_goes_on(
+    tenantry: App,
+    compute: Compute,
+    john: UserData,
+    clock: ShiftedClock,
+    trail: Trail,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await policy(tenantry, max_session_lifetime=5)
+    session = await compute.run(user="john")
+    clock.advance(seconds=6)
+    with monkeypatch.context() as broken:
+        broken.setattr(tenantry.database.recorder, "record", no_audit)
+        with pytest.raises(ConnectionError):
+            await compute.upkeep.run_once()
+    assert (await now(compute, session)).status is SessionStatus.RUNNING
+    await compute.upkeep.run_once()
+    assert (await now(compute, session)).status is SessionStatus.TERMINATED
+    assert len(await trail("compute.terminate")) == 1
+
+
+def no_audit(tx: Transaction, run: Run, notes: Sequence[Note]) -> None:
+    raise ConnectionError

@@ -213,19 +213,26 @@ NOTE_LOOKS = Statement(
     where s.id = l.id and s.status = 'running' and coalesce(s.looked_at < l.at, true)
     """,
 )
+_OVER = f"""{_POLICY} and (
+        kp.max_session_lifetime between 1 and extract(epoch from $1 - s.started_at)
+        or s.kind = 'interactive'
+            and kp.idle_timeout between 1 and extract(epoch from s.looked_at - s.active_at))
+"""
+OVER = Statement(
+    "compute.over",
+    "What has run for too long, and what nobody uses.",
+    f"select s.id from compute_sessions s, {_OVER} order by s.id limit 500",
+)
 END_BY_POLICY = Statement(
     "compute.end_by_policy",
-    "Mark as being ended what has run for too long, and what nobody uses.",
+    "Mark one of these as being ended, unless it is by now.",
     f"""
     update compute_sessions s
     set status = 'terminating', status_info = case
         when kp.max_session_lifetime between 1 and extract(epoch from $1 - s.started_at)
         then 'lifetime-over' else 'idle' end
-    from {_POLICY} and (
-        kp.max_session_lifetime between 1 and extract(epoch from $1 - s.started_at)
-        or s.kind = 'interactive'
-            and kp.idle_timeout between 1 and extract(epoch from s.looked_at - s.active_at))
-    returning s.id
+    from {_OVER} and s.id = $2
+    returning s.tenant_id, s.user_id, s.status_info
     """,
 )
 TO_LAUNCH = Statement(

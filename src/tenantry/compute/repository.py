@@ -182,9 +182,16 @@ class ComputeRepository:
             [busy for _, busy in looks],
         )
 
-    async def end_by_policy(self, tx: Transaction, now: datetime) -> list[UUID]:
-        """Mark as being ended what its owner's keypair policy lets run no longer."""
-        return [row["id"] for row in await tx.fetch(queries.END_BY_POLICY, now)]
+    async def over(self, tx: Transaction, now: datetime) -> list[UUID]:
+        """What its owner's keypair policy lets run no longer."""
+        return [row["id"] for row in await tx.fetch(queries.OVER, now)]
+
+    async def end_by_policy(self, tx: Transaction, session_id: UUID, now: datetime) -> Row:
+        """Mark one of them as being ended; ComputeSessionNotFound where it is not one any more.
+
+        The row says whose it is, and in ``status_info`` why it ends.
+        """
+        return _found(await tx.fetchrow(queries.END_BY_POLICY, now, session_id))
 
     async def mounted_by_others(
         self, tx: Transaction, folder_ids: Collection[UUID], user_id: UUID

@@ -5,13 +5,15 @@ import logging
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from tenantry.compute.actions import TerminateComputeSessionAction
 from tenantry.compute.launcher import END_SECONDS, Launcher
 from tenantry.compute.limits import is_busy
-from tenantry.compute.model import AgentData
+from tenantry.compute.model import AgentData, SessionStatus
 from tenantry.compute.ports import AgentRegistry, Sample
 from tenantry.compute.repository import ComputeRepository
-from tenantry.errors import ConnectionError
-from tenantry.kernel.clock import Clock
+from tenantry.errors import ComputeSessionNotFound, ConnectionError
+from tenantry.kernel.action import SYSTEM, Note, Origin, Run, running
+from tenantry.kernel.clock import Clock, uuid7
 from tenantry.kernel.transaction import Database
 
 logger = logging.getLogger(__name__)
@@ -23,6 +25,7 @@ GIVEN_UP_AFTER = timedelta(minutes=10)
 LAUNCH_AFTER = timedelta(seconds=10)
 """A session that is pending for so long lost whoever wanted to start it."""
 LOST_BY_AGENT = "lost-by-agent"
+UPKEEP = Origin(face="upkeep")
 
 
 class ComputeUpkeep:
@@ -60,9 +63,8 @@ class ComputeUpkeep:
         for session_id in await self._overdue_starts(now):
             await self._launcher.launch(session_id)
         await self._look_for_idle(now)
+        await self._end_by_policy(now)
         async with self._database.autocommit() as tx:
-            for over in await self._sessions.end_by_policy(tx, now):
-                logger.info("ending compute session %s, as its keypair policy wants it", over)
             to_end = await self._sessions.to_end(tx)
             alive = await self._sessions.agents_alive(tx)
         for failure in await self._launcher.finish_all(to_end):
@@ -107,6 +109,36 @@ class ComputeUpkeep:
         if seen:
             async with self._database.autocommit() as tx:
                 await self._sessions.note_looks(tx, seen)
+
+    async def _end_by_policy(self, now: datetime) -> None:
+        """Mark what has to end; each is an act of the system, in the audit with its reason."""
+        async with self._database.autocommit() as tx:
+            over = await self._sessions.over(tx, now)
+        for session_id in over:
+            run = Run(uuid7(now), TerminateComputeSessionAction(session_id), SYSTEM, UPKEEP, now)
+            try:
+                with running(run):
+                    await self._end_one(session_id, now)
+            except ComputeSessionNotFound:
+                logger.info("compute session %s has ended meanwhile", session_id)
+
+    async def _end_one(self, session_id: UUID, now: datetime) -> None:
+        async with self._database.transaction() as tx:
+            ended = await self._sessions.end_by_policy(tx, session_id, now)
+            reason = ended["status_info"]
+            statuses = SessionStatus.RUNNING.value, SessionStatus.TERMINATING.value
+            note = Note(
+                target=str(session_id),
+                target_id=session_id,
+                tenant_id=ended["tenant_id"],
+                changes={"status": statuses},
+                reason=reason,
+                person_id=ended["user_id"],
+            )
+            tx.note(note)
+        logger.info(
+            "ending compute session %s, as its keypair policy wants: %s", session_id, reason
+        )
 
     async def _overdue_starts(self, now: datetime) -> list[UUID]:
         async with self._database.transaction() as tx:
