@@ -150,7 +150,7 @@ async def emptied(server: Server, wanted: WantedState) -> None:
     await server.connector.apply(wanted.scope, await planned(server, nothing))
 
 
-async def timed(work: Awaitable[None]) -> float:
+async def timed(work: Awaitable[object]) -> float:
     began = time.perf_counter()
     await work
     return time.perf_counter() - began

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from tenantry.adapters.databases.scram import scram_verifier
-from tenantry.databases.model import PrincipalKind, WantedGrant, WantedState
+from tenantry.databases.model import Plan, PrincipalKind, WantedGrant, WantedState
 from tenantry.errors import InvalidInput, StateConflict
 from tenantry.privileges.model import Privilege
 from tests.connectors.mariadb_shop import MariaShop
@@ -73,6 +73,29 @@ async def test_mariadb_refuses_it_once_the_account_is_locked(maria_shop: MariaSh
     [row] = await shop.rows(f"select Priv from mysql.global_priv where User = '{ann.name}'")
     assert '"account_locked":true' in row["Priv"]
     assert '"authentication_string":"invalid"' in row["Priv"]
+
+
+async def test_who_is_no_longer_wanted_is_put_out_and_told(shop: Shop, wanted: WantedState) -> None:
+    name = ann_in(wanted)
+    await shop.connector.open_login(wanted.scope, name, PASSWORD, in_an_hour())
+    lines = [await shop.log_in(name, PASSWORD) for _ in range(2)]
+    nobody = WantedState(wanted.scope)
+    ended = await shop.connector.apply(wanted.scope, await planned(shop, nobody))
+    assert ended == {name: 2}
+    assert not any([await line.is_open() for line in lines])
+    with pytest.raises(PermissionError):
+        await shop.log_in(name, PASSWORD)
+    assert (await planned(shop, nobody)).is_empty
+
+
+async def test_whom_a_broken_plan_has_left_connected_the_next_one_puts_out(
+    shop: Shop, wanted: WantedState
+) -> None:
+    name = ann_in(wanted)
+    await shop.connector.open_login(wanted.scope, name, PASSWORD, in_an_hour())
+    line = await shop.log_in(name, PASSWORD)
+    assert await shop.connector.apply(wanted.scope, Plan(ends=(name,))) == {name: 1}
+    assert not await line.is_open()
 
 
 async def test_closing_twice_is_closing_once(shop: Shop, wanted: WantedState) -> None:

@@ -5,8 +5,9 @@ followed; whatever came since is due. One worker at a time has a server, by a le
 itself. Whoever finds the wanted state as it was leaves the server alone.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -36,11 +37,13 @@ MOST_STATEMENTS = 200
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What an attempt did: the plan, whom it is about, and when it was done."""
+    """What an attempt did: the plan, whom it is about, when it was done, and who was put out."""
 
     plan: Plan
     labels: Mapping[str, str]
     at: datetime
+    ended: Mapping[str, int]
+    """How many open connections of whom were ended, by the names that people know."""
 
 
 class Enforcement:
@@ -112,12 +115,15 @@ class Enforcement:
         try:
             connector = await self._servers.connector(managed)
             plan = await self.plan(managed, connector, wanted)
+            plan = await self._end_later(managed.id, lease, plan, state.unended)
             progress = self._progress(managed.id, lease, len(plan.steps))
-            await connector.apply(managed.id, plan, progress)
+            ended = await connector.apply(managed.id, plan, progress)
         except (TenantryError, OSError, TimeoutError) as error:
             await self._fail(managed, lease, error)
             raise
-        applied = Applied(plan, labels_of(wanted, snapshot.labels), self._clock.now())
+        labels = labels_of(wanted, snapshot.labels)
+        put_out = await self._put_out(managed.id, ended)
+        applied = Applied(plan, labels, self._clock.now(), put_out)
         await self._succeed(managed, lease, snapshot.version, applied, digest, boundary)
         return applied
 
@@ -132,9 +138,33 @@ class Enforcement:
     async def find_drift(self, managed: ManagedDatabase) -> tuple[Plan, Mapping[str, str]]:
         """The same, and how much it is is remembered."""
         plan, labels = await self.compare(managed)
+        found = Counter(step.drift.value for step in plan.steps)
         async with self._database.autocommit() as tx:
-            await self._enforcement.drifted(tx, managed.id, len(plan.steps), self._clock.now())
+            await self._enforcement.drifted(tx, managed.id, found, self._clock.now())
         return plan, labels
+
+    async def _end_later(
+        self, database_id: UUID, lease: UUID, plan: Plan, unended: Sequence[str]
+    ) -> Plan:
+        """The plan, also for whom one that was broken off should have put out.
+
+        It is written down before anything is done: a principal that is dropped, or has lost its
+        rights, is in no later plan.
+        """
+        names = sorted({name for step in plan.steps for name in step.ends} | set(unended))
+        if names:
+            async with self._database.autocommit() as tx:
+                if not await self._enforcement.end_later(tx, database_id, lease, names):
+                    raise StateConflict("Another worker has taken this server over.")
+        return replace(plan, ends=tuple(unended))
+
+    async def _put_out(self, database_id: UUID, ended: Mapping[str, int]) -> dict[str, int]:
+        """The same by usernames; who was purged has none any more, and keeps the generated one."""
+        if not ended:
+            return {}
+        async with self._database.autocommit() as tx:
+            called = await self._enforcement.usernames(tx, database_id, sorted(ended))
+        return {called.get(name, name): count for name, count in sorted(ended.items())}
 
     def _progress(self, database_id: UUID, lease: UUID, total: int) -> Progress:
         """Keep the lease and count, each second at most."""
@@ -165,16 +195,19 @@ class Enforcement:
     ) -> None:
         """Remember it; what was run on the server stands in the audit."""
         statements = [step.statement for step in applied.plan.steps]
-        opened = self._database.transaction if statements else self._database.autocommit
+        told = statements or applied.ended
+        opened = self._database.transaction if told else self._database.autocommit
         async with opened() as tx:
             await self._enforcement.succeed(
                 tx, managed.id, lease, version, applied.at, digest, boundary
             )
-            if statements:
-                said = {
+            if told:
+                said: dict[str, tuple[object, object]] = {
                     "steps": (None, len(statements)),
                     "statements": (None, statements[:MOST_STATEMENTS]),
                 }
+                if applied.ended:
+                    said["connections_ended"] = (None, dict(applied.ended))
                 tx.note(Note(managed.name, managed.id, None, said))
 
     async def _fail(self, managed: ManagedDatabase, lease: UUID, error: Exception) -> None:
@@ -182,5 +215,5 @@ class Enforcement:
         async with self._database.autocommit() as tx:
             state = await self._enforcement.state(tx, managed.id)
             pause = min(timedelta(seconds=2**state.failures), LONGEST_PAUSE)
-            retry_at = self._clock.now() + pause
-            await self._enforcement.fail(tx, managed.id, lease, retry_at, said)
+            now = self._clock.now()
+            await self._enforcement.fail(tx, managed.id, lease, now + pause, said, now)

@@ -90,13 +90,19 @@ REQUEST = Statement(
     update managed_databases set enforced = $3, requested_at = $2, retry_at = null where id = $1
     """,
 )
+END_LATER = Statement(
+    "databases.end_later",
+    "Whose open connections must be ended, should the plan that begins now be broken off.",
+    "update managed_databases set unended = $3 where id = $1 and lease_id = $2",
+)
 SUCCEED = Statement(
     "databases.succeed",
     "The server enforces all that was granted up to a change.",
     """
     update managed_databases set applied_seq = $3, applied_at = $4, wanted_digest = $5,
-        next_boundary = $6, drift_count = 0, drift_at = $4, failures = 0, retry_at = null,
-        error = null, lease_id = null, lease_until = null
+        next_boundary = $6, drift_count = 0, drift = '{}', drift_at = $4, failures = 0,
+        failing_since = null, retry_at = null, error = null, unended = '{}', lease_id = null,
+        lease_until = null
     where id = $1 and lease_id = $2
     """,
 )
@@ -113,22 +119,24 @@ FAIL = Statement(
     "databases.fail",
     "The server could not be made to enforce it; try again later.",
     """
-    update managed_databases set failures = failures + 1, retry_at = $3, error = $4,
+    update managed_databases set failures = failures + 1,
+        failing_since = coalesce(failing_since, $5), retry_at = $3, error = $4,
         lease_id = null, lease_until = null
     where id = $1 and ($2::uuid is null or lease_id = $2)
     """,
 )
 DRIFTED = Statement(
     "databases.drifted",
-    "Remember how many differences were found.",
-    "update managed_databases set drift_count = $2, drift_at = $3 where id = $1",
+    "Remember how many differences of which kinds were found.",
+    "update managed_databases set drift_count = $2, drift = $3::text::jsonb,"
+    " drift_at = $4 where id = $1",
 )
 STATE = Statement(
     "databases.state",
     "How far a server is, and what was wanted last.",
     """
     select enforced, applied_seq, wanted_digest, failures, requested_at, applied_at, steps_done,
-        steps_total, lease_until
+        steps_total, lease_until, unended
     from managed_databases where id = $1
     """,
 )
@@ -140,6 +148,14 @@ OPEN_LOGIN = Statement(
     values ($1, $2, $3, $4, $5)
     on conflict (database_id, user_id)
         do update set opened_at = excluded.opened_at, valid_until = excluded.valid_until
+    """,
+)
+LOGIN_USERS = Statement(
+    "databases.login_users",
+    "Whose logins these are.",
+    """
+    select l.name, u.username from database_logins l join users u on u.id = l.user_id
+    where l.database_id = $1 and l.name = any($2)
     """,
 )
 ENDED_LOGINS = Statement(

@@ -1,7 +1,8 @@
 """Reads what servers are to enforce, and writes down what came of it."""
 
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -32,6 +33,8 @@ class State:
     wanted_digest: bytes | None
     requested: bool
     failures: int
+    unended: tuple[str, ...] = ()
+    """Whose connections a plan that was broken off has left open, perhaps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,12 @@ class EnforcementRepository:
             row["applied_at"] is None or row["requested_at"] > row["applied_at"]
         )
         return State(
-            row["enforced"], row["applied_seq"], row["wanted_digest"], requested, row["failures"]
+            row["enforced"],
+            row["applied_seq"],
+            row["wanted_digest"],
+            requested,
+            row["failures"],
+            tuple(row["unended"]),
         )
 
     async def due(self, tx: Transaction, now: datetime) -> list[str]:
@@ -117,6 +125,12 @@ class EnforcementRepository:
         """Have the server enforce what is granted from now on, or nothing any more."""
         await tx.execute(queries.REQUEST, database_id, now, enforced)
 
+    async def end_later(
+        self, tx: Transaction, database_id: UUID, lease_id: UUID, names: Sequence[str]
+    ) -> bool:
+        """Remember whose connections must be ended; False where the lease was lost."""
+        return await tx.execute(queries.END_LATER, database_id, lease_id, list(names)) > 0
+
     async def succeed(
         self,
         tx: Transaction,
@@ -148,13 +162,17 @@ class EnforcementRepository:
         lease_id: UUID | None,
         retry_at: datetime,
         error: str,
+        now: datetime,
     ) -> None:
         """It failed, and is tried again then."""
-        await tx.execute(queries.FAIL, database_id, lease_id, retry_at, error)
+        await tx.execute(queries.FAIL, database_id, lease_id, retry_at, error, now)
 
-    async def drifted(self, tx: Transaction, database_id: UUID, count: int, now: datetime) -> None:
-        """So many differences were found."""
-        await tx.execute(queries.DRIFTED, database_id, count, now)
+    async def drifted(
+        self, tx: Transaction, database_id: UUID, found: Mapping[str, int], now: datetime
+    ) -> None:
+        """So many differences of each kind were found."""
+        count = sum(found.values())
+        await tx.execute(queries.DRIFTED, database_id, count, json.dumps(dict(found)), now)
 
     async def adopted(self, tx: Transaction, database_id: UUID) -> Sequence[Row]:
         """The principals that were there before: name, id, is_user."""
@@ -183,6 +201,13 @@ class EnforcementRepository:
     ) -> None:
         """Remember a credential that is given out."""
         await tx.execute(queries.OPEN_LOGIN, database_id, user_id, name, now, until)
+
+    async def usernames(
+        self, tx: Transaction, database_id: UUID, names: Sequence[str]
+    ) -> dict[str, str]:
+        """Who has logged in by these names on the server."""
+        rows = await tx.fetch(queries.LOGIN_USERS, database_id, list(names))
+        return {row["name"]: row["username"] for row in rows}
 
     async def ended_logins(self, tx: Transaction, now: datetime) -> list[EndedLogin]:
         """Credentials whose time is over."""

@@ -50,12 +50,16 @@ class DatabasePlanResult(Record, frozen=True):
 
 
 class AppliedDatabase(Record, frozen=True, kw_only=True):
-    """What an apply did. Not ``done``: it goes on; `database get` shows how far it is."""
+    """What an apply did. Not ``done``: it goes on; `database get` shows how far it is.
+
+    ``connections_ended`` is how many open connections of which users were ended.
+    """
 
     database: str
     done: bool
     steps: int
     findings: list[PlanFinding]
+    connections_ended: dict[str, int]
     applied_at: datetime | None
 
 

@@ -199,6 +199,7 @@ class DatabaseEnforcementService:
                     if applied is not None
                     else []
                 ),
+                connections_ended=dict(applied.ended) if applied is not None else {},
                 applied_at=applied.at if applied is not None else None,
             )
         )

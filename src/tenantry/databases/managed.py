@@ -38,7 +38,8 @@ class ManagedDatabase(Record, frozen=True, kw_only=True):
 
     ``name`` is what grants call it, ``remote_name`` what its server does. ``applied_at`` is when
     the server last had all that was granted; ``steps_done`` of ``steps_total`` is how far the last
-    apply is; ``drift_count`` how many differences were found at ``drift_at``.
+    apply is; ``drift_count`` how many differences were found at ``drift_at``, ``drift`` how many of
+    each kind.
     """
 
     id: UUID
@@ -55,10 +56,12 @@ class ManagedDatabase(Record, frozen=True, kw_only=True):
     take_ownership: bool
     standing: Standing
     error: str | None
+    failing_since: datetime | None
     applied_at: datetime | None
     steps_done: int | None
     steps_total: int | None
     drift_count: int | None
+    drift: dict[str, int]
     drift_at: datetime | None
     created_at: datetime
     modified_at: datetime

@@ -213,6 +213,8 @@ class Plan:
 
     steps: tuple[Step, ...] = ()
     findings: tuple[Finding, ...] = ()
+    ends: tuple[str, ...] = ()
+    """Logins whose open connections an earlier plan has left, as it was broken off."""
 
     @property
     def is_empty(self) -> bool:

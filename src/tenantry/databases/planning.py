@@ -118,11 +118,12 @@ def _goes_with(right: Right, gone: set[str]) -> bool:
 
 
 def _locks(wanted: WantedState, found: FoundState, dialect: Dialect) -> Iterator[Step]:
-    """Lock who is locked, and what was adopted and is no longer wanted."""
+    """Lock who is locked or no longer wanted: also what is dropped later, as a server may let who
+    is in stay in, and no longer tell who that is.
+    """
     kept = {principal.name for principal in wanted.principals if not principal.locked}
     for one in sorted(found.principals.values(), key=lambda one: one.name):
-        leaves = one.managed and one.can_login and one.name not in kept
-        if leaves and not (is_generated(one.name) and one.name not in _names(wanted)):
+        if one.managed and one.can_login and one.name not in kept:
             why = f"{one.name} is locked or no longer wanted, and can log in"
             yield Step(
                 dialect.lock(one.name),

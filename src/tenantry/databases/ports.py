@@ -90,8 +90,10 @@ class DatabaseConnector(Protocol):
     async def survey(self) -> FoundState:
         """Like ``inspect``, but with the rights of all logins and roles, ours or not."""
 
-    async def apply(self, scope: UUID, plan: Plan, progress: Progress | None = None) -> None:
-        """Do the steps in order, one plan of a scope at a time.
+    async def apply(
+        self, scope: UUID, plan: Plan, progress: Progress | None = None
+    ) -> Mapping[str, int]:
+        """Do the steps in order, one plan of a scope at a time; how many connections of whom ended.
 
         One that is broken off leaves a server from which the same plan, or a new one, goes on.
         StateConflict where a name is taken by something without our mark.

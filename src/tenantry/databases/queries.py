@@ -6,7 +6,8 @@ from tenantry.kernel.transaction import Statement
 _READ = """
     select m.id, m.name, m.kind, m.host, m.port, m.remote_name, m.username, m.tls,
         t.name as domain_name, m.allow_wider, m.close_public,
-        m.take_ownership, m.error, m.applied_at, m.drift_count, m.drift_at,
+        m.take_ownership, m.error, m.failing_since, m.applied_at,
+        m.drift_count, m.drift, m.drift_at,
         m.created_at, m.modified_at, m.version,
         m.steps_done, m.steps_total,
         case when m.failures > 0 then 'failing'
@@ -49,7 +50,7 @@ UPDATE = Statement(
     update managed_databases set host = $2, port = $3, remote_name = $4, username = $5, tls = $6,
         secret = $7, allow_wider = $8, close_public = $9, take_ownership = $10, modified_at = $11,
         requested_at = case when enforced then $11 else requested_at end,
-        failures = 0, retry_at = null, error = null, version = version + 1
+        failures = 0, failing_since = null, retry_at = null, error = null, version = version + 1
     where id = $1
     """,
 )

@@ -1,5 +1,6 @@
 """Reads and writes managed databases."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -123,4 +124,5 @@ def _found(row: Row | None) -> ManagedDatabase:
 def _database(row: Row) -> ManagedDatabase:
     values = {name: row[name] for name in ManagedDatabase.__struct_fields__}
     kind, standing = DatabaseKind(row["kind"]), Standing(row["standing"])
-    return ManagedDatabase(**{**values, "kind": kind, "standing": standing})
+    drift = json.loads(row["drift"])
+    return ManagedDatabase(**{**values, "kind": kind, "standing": standing, "drift": drift})

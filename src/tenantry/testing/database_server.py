@@ -1,6 +1,7 @@
 """A server with a managed database that only pretends: it can be away, hang, refuse and drift."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -75,8 +76,11 @@ class FakeDatabaseServer:
         await self._reach("survey")
         return self._found(UUID(int=0), set(self.principals))
 
-    async def apply(self, scope: UUID, plan: Plan, progress: Progress | None = None) -> None:
+    async def apply(
+        self, scope: UUID, plan: Plan, progress: Progress | None = None
+    ) -> Mapping[str, int]:
         await self._reach("apply")
+        ended = self._end(plan.ends)
         for number, step in enumerate(plan.steps):
             made = self.principals.get(step.creates or step.drops or "")
             if made is not None and self.scopes.get(made.name) != scope:
@@ -86,10 +90,13 @@ class FakeDatabaseServer:
                 raise ConnectionError("The server cannot be reached now, or is too busy.")
             self._do(scope, step)
             self.done.append(step.statement)
-            for name in step.ends:
-                self.connections.pop(name, None)
+            ended += self._end(step.ends)
             if progress is not None:
                 await progress(step)
+        return ended
+
+    def _end(self, names: Sequence[str]) -> Counter[str]:
+        return +Counter({name: self.connections.pop(name, 0) for name in names})
 
     async def terminate(self, names: Sequence[str]) -> int:
         await self._reach("terminate")

@@ -3,7 +3,7 @@
 It speaks the protocol of the MySQL family; what there is stands in the tables of ``mo_catalog``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from tenantry.adapters.databases.matrixone import WHOLE
@@ -82,9 +82,9 @@ class MatrixOneConnector(MysqlConnector):
     def _names(self, session: Session) -> set[str]:
         return {row["name"] for query in ("users", "roles") for row in session.ask(QUERIES[query])}
 
-    def _connections(self, session: Session, users: Sequence[str]) -> list[int]:
+    def _connections(self, session: Session, users: Collection[str]) -> dict[int, str]:
         rows = session.ask("show processlist")
-        return [int(row["conn_id"]) for row in rows if row["user"] in users]
+        return {int(row["conn_id"]): row["user"] for row in rows if row["user"] in users}
 
 
 def inspect(

@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -60,7 +61,9 @@ class MysqlConnector:
     async def survey(self) -> FoundState:
         return await self._sessions.run(self._surveyed)
 
-    async def apply(self, scope: UUID, plan: Plan, progress: Progress | None = None) -> None:
+    async def apply(
+        self, scope: UUID, plan: Plan, progress: Progress | None = None
+    ) -> Mapping[str, int]:
         loop = asyncio.get_running_loop()
 
         def done(steps: Sequence[Step]) -> None:
@@ -71,12 +74,12 @@ class MysqlConnector:
 
             asyncio.run_coroutine_threadsafe(tell(), loop).result(self._deadline)
 
-        await self._sessions.run(
+        return await self._sessions.run(
             lambda s: self._applied(s, scope, plan, done), self._apply_deadline
         )
 
     async def terminate(self, names: Sequence[str]) -> int:
-        return await self._sessions.run(lambda s: self._ended(s, names))
+        return await self._sessions.run(lambda s: self._ended(s, names).total())
 
     async def open_login(
         self, scope: UUID, name: str, password: str, valid_until: datetime
@@ -94,7 +97,7 @@ class MysqlConnector:
         def run(session: Session) -> int:
             self._require_ours(session, scope, name)
             session.ask(self.dialect.lock(name))
-            return self._ended(session, [name])
+            return self._ended(session, [name]).total()
 
         return await self._sessions.run(run)
 
@@ -118,9 +121,10 @@ class MysqlConnector:
     def _checked(self, session: Session) -> ServerCheck:
         [row] = session.ask("select version() as version, current_user() as executor")
         name, _, host = row["executor"].rpartition("@")
-        held = session.ask(_HELD, f"'{name}'@'{host}'")
+        held = session.ask(_HELD, *[f"'{name}'@'{host}'"] * 3)
         words = {one["word"] for one in held}
-        lacks = [text for word, text in _LACKS.items() if not words & set(word.split("|"))]
+        needed = _LACKS if self._is_mysql else _LACKS | _MARIADB_LACKS
+        lacks = [text for word, text in needed.items() if not words & set(word.split("|"))]
         if not any(one["passes"] for one in held):
             lacks.append("cannot pass its rights on: give it WITH GRANT OPTION")
         if session.ask("select 1 from mysql.user where User = ''"):
@@ -130,7 +134,7 @@ class MysqlConnector:
 
     def _applied(
         self, session: Session, scope: UUID, plan: Plan, done: Callable[[Sequence[Step]], None]
-    ) -> None:
+    ) -> Counter[str]:
         self._take_turn(session, scope)
         there = self._names(session)
         steps = [
@@ -138,13 +142,15 @@ class MysqlConnector:
             for step in plan.steps
             if step.creates not in there and (step.drops is None or step.drops in there)
         ]
+        ended = self._ended(session, plan.ends)
         for number in range(0, len(steps), STEPS_AT_ONCE):
             batch = steps[number : number + STEPS_AT_ONCE]
             for step in batch:
                 session.ask(step.statement)
                 failpoint("databases.apply.step")
-            self._ended(session, sorted({name for step in batch for name in step.ends}))
+            ended += self._ended(session, sorted({name for step in batch for name in step.ends}))
             done(batch)
+        return ended
 
     def _take_turn(self, session: Session, scope: UUID) -> None:
         [row] = session.ask("select get_lock(%s, %s) as got", lock_of(scope), self._deadline)
@@ -154,28 +160,28 @@ class MysqlConnector:
     def _names(self, session: Session) -> set[str]:
         return {row["User"] for row in session.ask("select User from mysql.user")}
 
-    def _connections(self, session: Session, users: Sequence[str]) -> list[int]:
+    def _connections(self, session: Session, users: Collection[str]) -> dict[int, str]:
         places = ", ".join(["%s"] * len(users))
         rows = session.ask(f"{_CONNECTIONS} and user in ({places})", *users)
-        return [int(row["id"]) for row in rows]
+        return {int(row["id"]): row["user"] for row in rows}
 
-    def _ended(self, session: Session, names: Sequence[str]) -> int:
-        """End all connections of these; how many there were."""
-        users = [name.rpartition("@")[0] or name for name in names]
-        ended: set[int] = set()
+    def _ended(self, session: Session, names: Sequence[str]) -> Counter[str]:
+        """End all connections of these; how many each had."""
+        users = {name.rpartition("@")[0] or name: name for name in names}
+        ended: dict[int, str] = {}
         limit = time.monotonic() + self._deadline
         while users and (found := self._connections(session, users)):
             if time.monotonic() > limit:
                 raise ConnectionError("Connections do not end.")
-            for number in found:
-                ended.add(number)
+            for number, user in found.items():
+                ended[number] = users[user]
                 try:
                     session.ask(f"KILL CONNECTION {number}")
                 except pymysql.MySQLError as error:
                     if error.args[0] != NO_SUCH_THREAD:
                         raise
             time.sleep(0.01)
-        return len(ended)
+        return Counter(ended.values())
 
     def _require_ours(self, session: Session, scope: UUID, name: str) -> None:
         if not is_generated(name, scope) or name not in self._names(session):
@@ -188,15 +194,25 @@ def lock_of(scope: UUID) -> str:
 
 
 _VIA = "VIA mysql_native_password USING"
-_CONNECTIONS = "select id from information_schema.processlist where id <> connection_id()"
+_CONNECTIONS = "select id, user from information_schema.processlist where id <> connection_id()"
 _HELD = """
     select privilege_type as word, is_grantable = 'YES' as passes
     from information_schema.user_privileges where grantee = %s
+    union all
+    select concat('mysql.', privilege_type), false from information_schema.schema_privileges
+    where grantee = %s and table_schema = 'mysql'
+    union all
+    select 'database', is_grantable = 'YES' from information_schema.schema_privileges
+    where grantee = %s and database() like table_schema
 """
 _LACKS = {
     "CREATE USER|CREATE_USER": "cannot make users and roles: give it CREATE USER",
     "SUPER|CONNECTION ADMIN|CONNECTION_ADMIN": "cannot end the connections of others: give it"
     " CONNECTION ADMIN",
     "PROCESS": "cannot see the connections of others: give it PROCESS",
-    "SELECT": "cannot read the tables of grants: give it SELECT on mysql.*",
+    "SELECT|mysql.SELECT": "cannot read the tables of grants: give it SELECT on mysql.*",
+}
+_MARIADB_LACKS = {
+    "UPDATE|mysql.UPDATE": "cannot say which role is active after a login: give it UPDATE on"
+    " mysql.*",
 }

@@ -6,7 +6,8 @@ deadline has passed is broken off, not waited for.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from uuid import UUID
@@ -74,17 +75,21 @@ class PostgresConnector:
         async with self._connection() as connection:
             return await inspect(connection, UUID(int=0), everybody=True)
 
-    async def apply(self, scope: UUID, plan: Plan, progress: Progress | None = None) -> None:
+    async def apply(
+        self, scope: UUID, plan: Plan, progress: Progress | None = None
+    ) -> Mapping[str, int]:
         async with self._connection(self._apply_deadline) as connection:
             await connection.execute("select pg_advisory_lock($1)", lock_of(scope))
             steps = await self._open_steps(connection, scope, plan)
-            for number in range(0, len(steps), STEPS_AT_ONCE):
-                batch = steps[number : number + STEPS_AT_ONCE]
+            ended = await _end(connection, plan.ends)
+            for batch in _batches(steps):
                 await _retried(connection, batch)
-                await _end(connection, sorted({name for step in batch for name in step.ends}))
+                names = sorted({name for step in batch for name in step.ends})
+                ended += await _end(connection, names)
                 for step in batch:
                     if progress is not None:
                         await progress(step)
+        return ended
 
     async def _open_steps(
         self, connection: asyncpg.Connection, scope: UUID, plan: Plan
@@ -104,7 +109,7 @@ class PostgresConnector:
 
     async def terminate(self, names: Sequence[str]) -> int:
         async with self._connection() as connection:
-            return await _end(connection, names)
+            return (await _end(connection, names)).total()
 
     async def open_login(
         self, scope: UUID, name: str, password: str, valid_until: datetime
@@ -120,7 +125,7 @@ class PostgresConnector:
         async with self._connection() as connection:
             await self._require_ours(connection, scope, name)
             await connection.execute(self.dialect.lock(name))
-            return await _end(connection, [name])
+            return (await _end(connection, [name])).total()
 
     async def _require_ours(self, connection: asyncpg.Connection, scope: UUID, name: str) -> None:
         rows = await connection.fetch(_MARKS, [name])
@@ -180,16 +185,27 @@ async def _retried(connection: asyncpg.Connection, steps: Sequence[Step]) -> Non
             return
 
 
-async def _end(connection: asyncpg.Connection, names: Sequence[str]) -> int:
+def _batches(steps: Sequence[Step]) -> Iterator[Sequence[Step]]:
+    """What one transaction does. Locks are done before a principal is dropped in another one: a
+    connection that outlives its principal is nobody's, and would not be found.
+    """
+    locks = [step for step in steps if step.locks is not None]
+    others = [step for step in steps if step.locks is None]
+    for some in (locks, others):
+        for number in range(0, len(some), STEPS_AT_ONCE):
+            yield some[number : number + STEPS_AT_ONCE]
+
+
+async def _end(connection: asyncpg.Connection, names: Sequence[str]) -> Counter[str]:
     """End all connections of these; the deadline of the whole is the limit for waiting."""
-    ended: set[int] = set()
+    ended: dict[int, str] = {}
     while names:
         rows = await connection.fetch(_TERMINATE, list(names))
-        ended.update(row["pid"] for row in rows)
+        ended |= {row["pid"]: row["usename"] for row in rows}
         if not rows:
             break
         await asyncio.sleep(0.01)
-    return len(ended)
+    return Counter(ended.values())
 
 
 def lock_of(scope: UUID) -> int:
@@ -230,7 +246,7 @@ _MARKS = """
     where rolname = any($1)
 """
 _TERMINATE = """
-    select pid, pg_terminate_backend(pid) from pg_stat_activity
+    select pid, usename, pg_terminate_backend(pid) from pg_stat_activity
     where usename = any($1) and pid <> pg_backend_pid()
 """
 _CHECK = """
