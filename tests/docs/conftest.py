@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.connectors.fixtures import mariadb
 from tests.docs.server import RunningServer, started
+
+__all__ = ["mariadb", "server"]
 
 
 @pytest.fixture

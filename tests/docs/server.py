@@ -7,15 +7,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import files
 from pathlib import Path
 
 from tenantry.config import read_connection
 from tests.docs.blocks import ROOT, Block, at_port, fits
 
+MARIADB_SOCKET = "MARIADB_SOCKET"
+"""The variable in which a page expects where a MariaDB listens."""
 START_SECONDS = 60.0
-BLOCK_SECONDS = 60.0
+BLOCK_SECONDS = 180.0
 
 # The client of the server that is installed with us, where a machine has none.
 _PSQL = next(
@@ -46,6 +48,9 @@ out = open(given.o, "wb") if given.o else sys.stdout.buffer
 out.write(answer.read())
 """
 
+# Enough of MariaDB's client, likewise.
+_MARIADB = Path(__file__).with_name("mariadb_client.py")
+
 
 @dataclass(frozen=True)
 class RunningServer:
@@ -54,6 +59,10 @@ class RunningServer:
     folder: Path
     port: int
     environ: dict[str, str]
+
+    def beside(self, mariadb: Path) -> "RunningServer":
+        """The same for a reader who has a MariaDB with this socket."""
+        return replace(self, environ=self.environ | {MARIADB_SOCKET: str(mariadb)})
 
     def run(self, block: Block) -> None:
         """Run a block in the folder; AssertionError where it does not do what is shown."""
@@ -121,6 +130,10 @@ def _environ(folder: Path) -> dict[str, str]:
         curl.chmod(0o755)
     if shutil.which("psql") is None:
         (programs / "psql").symlink_to(_PSQL)
+    if shutil.which("mariadb") is None:
+        mariadb = programs / "mariadb"
+        mariadb.write_text(f"#!{sys.executable}\n{_MARIADB.read_text(encoding='utf-8')}")
+        mariadb.chmod(0o755)
     paths = (str(Path(sys.executable).parent), environ.get("PATH", os.defpath), str(programs))
     return environ | {
         "PATH": os.pathsep.join(paths),

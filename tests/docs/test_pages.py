@@ -17,6 +17,7 @@ from tenantry.cli.tree import root
 from tenantry.config import read_connection
 from tenantry.sdk import AsyncClient, Client
 from tenantry.settings import CLIENT_ONLY, VARIABLES
+from tenantry.testing.mariadb import EmbeddedMariaDB
 from tenantry.users.model import UserData
 from tests.docs.blocks import (
     DOCS,
@@ -30,7 +31,7 @@ from tests.docs.blocks import (
     scenarios_of,
 )
 from tests.docs.reader import run_pytest
-from tests.docs.server import RunningServer
+from tests.docs.server import MARIADB_SOCKET, RunningServer
 
 pytestmark = pytest.mark.anyio
 
@@ -66,7 +67,12 @@ def scenario_name(scenario: Scenario) -> str:
 
 
 @pytest.mark.parametrize("page", WALKTHROUGHS, ids=named)
-def test_a_walkthrough_does_what_it_shows(page: Path, server: RunningServer) -> None:
+def test_a_walkthrough_does_what_it_shows(
+    page: Path, server: RunningServer, request: pytest.FixtureRequest
+) -> None:
+    if MARIADB_SOCKET in page.read_text(encoding="utf-8"):
+        mariadb: EmbeddedMariaDB = request.getfixturevalue("mariadb")
+        server = server.beside(mariadb.socket)
     in_scenarios = {block.line for scenario in scenarios_of(page) for block in scenario.blocks}
     for block in blocks_of(page):
         if block.is_run and block.line not in in_scenarios:
