@@ -95,6 +95,7 @@ class App:
         self.report_post = _report_post(foundation, services)
         if self.report_post is not None:
             self.action_monitors.append(self.report_post.reporter)
+            services.databases.add_alarm(self.report_post.reporter.warn)
         self.user_repository = services.user_repository
         self.admin_user_repository = services.admin_user_repository
         self.user_service = services.users
@@ -201,6 +202,7 @@ def _figures(registry: CollectorRegistry, services: Assembly, foundation: Founda
             services.logins.lockout.figures: ("throttled_subjects",),
             services.jobs.figures: ("pending_jobs", "stuck_jobs", "oldest_job_seconds"),
         },
+        services.databases.watch.figures,
     )
 
 

@@ -7,6 +7,7 @@ from tenantry.databases.enforcement import Enforcement
 from tenantry.databases.enforcement_repository import EnforcementRepository
 from tenantry.databases.enforcing_service import DatabaseEnforcementService
 from tenantry.databases.logins import DatabaseLogins
+from tenantry.databases.ports import Alarm
 from tenantry.databases.processors import DatabaseProcessors
 from tenantry.databases.repository import ManagedDatabaseRepository
 from tenantry.databases.servers import Servers
@@ -97,6 +98,10 @@ class DatabaseAssembly:
             clock=self._on.clock,
             drift_interval=timedelta(minutes=self._on.settings.drift_minutes),
         )
+
+    def add_alarm(self, alarm: Alarm) -> None:
+        """Have it told when a server drifts, or does not follow."""
+        self._enforcement.add_alarm(alarm)
 
     @cached_property
     def _enforcement(self) -> Enforcement:

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from tenantry.adapters import prometheus
 from tenantry.adapters.prometheus import FIGURES, Figures
 from tenantry.app import App
+from tenantry.databases.ports import ServerFigures
 from tenantry.errors import ConnectionError
 from tenantry.http.server import create_asgi
 from tenantry.testing.users import make_user
@@ -47,6 +48,11 @@ async def test_what_cannot_be_looked_up_is_not_a_number_and_keeps_nothing_else_f
     async def audit() -> dict[str, float]:
         return {"audit_unsealed_entries": 1}
 
+    async def servers() -> list[ServerFigures]:
+        if broken:
+            raise ConnectionError
+        return [ServerFigures("shop", {"extra": 2}, None, 60)]
+
     figures = Figures(
         registry,
         {
@@ -54,12 +60,16 @@ async def test_what_cannot_be_looked_up_is_not_a_number_and_keeps_nothing_else_f
             locks: ("locked_accounts",),
             audit: ("audit_unsealed_entries",),
         },
+        servers,
     )
     await figures.look_up()
     assert registry.get_sample_value("tenantry_pending_jobs") == 3
     assert registry.get_sample_value("tenantry_locked_accounts") == 2
+    drift = {"database": "shop", "kind": "extra"}
+    assert registry.get_sample_value("tenantry_database_drift", drift) == 2
     broken = True
     await figures.look_up()
+    assert registry.get_sample_value("tenantry_database_drift", drift) is None
     for name in ("tenantry_pending_jobs", "tenantry_locked_accounts"):
         value = registry.get_sample_value(name)
         assert value is not None

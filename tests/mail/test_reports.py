@@ -10,7 +10,9 @@ import pytest
 from tenantry.adapters.mail_report import PARTICULARS, ReportPost
 from tenantry.app import App, open_app
 from tenantry.auth.actions import AuthenticateAction
-from tenantry.errors import PermissionError
+from tenantry.databases.actions import AddDatabaseAction
+from tenantry.databases.enforcing_actions import ApplyDatabaseAction
+from tenantry.errors import ConnectionError, PermissionError
 from tenantry.jobs.actions import ListJobsAction
 from tenantry.jobs.model import JobState
 from tenantry.kernel.action import ANONYMOUS, Origin, acting_as
@@ -86,6 +88,36 @@ async def test_everything_is_reported_where_that_is_wanted(
     await post_of(watched).post()
     await deliver(watched)
     assert "user.create succeeded on john, by system" in mailer.sent[0].get_content()
+
+
+async def test_a_server_that_does_not_follow_is_reported(watched: App, mailer: FakeMailer) -> None:
+    add = AddDatabaseAction("shop", dsn="postgresql://keeper@127.0.0.1:1/shop", secret="a key ring")
+    await watched.databases.add_database.wait_for_complete(add)
+    with pytest.raises(ConnectionError):
+        await watched.databases.apply_database.wait_for_complete(ApplyDatabaseAction("shop"))
+    await post_of(watched).post()
+    await deliver(watched)
+    [mail] = mailer.sent
+    assert mail["Subject"].endswith("a server needs looking after, 1 action to report")
+    assert "The server of database shop does not follow." in mail.get_content()
+
+
+async def test_warnings_are_told_without_any_action_and_never_without_bound(
+    watched: App, mailer: FakeMailer
+) -> None:
+    reporter = post_of(watched).reporter
+    for number in range(40):
+        statements = [f"extra: REVOKE {n};\u202e" for n in range(30)]
+        reporter.warn(f"The server of database d{number} has drifted.", statements)
+    await post_of(watched).post()
+    await deliver(watched)
+    text = mailer.sent[0].get_content()
+    assert "The server of database d0 has drifted." in text
+    assert "  extra: REVOKE 9;" in text
+    assert "  and 20 more" in text
+    assert "REVOKE 10;" not in text
+    assert f"and {40 * 12 - PARTICULARS} lines more" in text
+    assert "\u202e" not in text
 
 
 async def test_nothing_is_sent_where_nothing_happened(watched: App, mailer: FakeMailer) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from base64 import b64decode, b64encode
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,6 +31,9 @@ KIND = "report.mail"
 ALL, ERROR = "all", "error"
 PARTICULARS = 50
 LONGEST = 80
+LONGEST_LINE = 180
+WARNED_AT_ONCE = 10
+"""So many particulars are told of one warning."""
 NOBODY = UUID(int=0)
 
 
@@ -40,6 +44,8 @@ class _Gathered:
     since: datetime
     numbers: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     first: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    unsaid: int = 0
 
 
 class MailReporter:
@@ -65,15 +71,26 @@ class MailReporter:
         if len(gathered.first) < PARTICULARS:
             gathered.first.append(_line(action, run, result))
 
+    def warn(self, said: str, particulars: Sequence[str]) -> None:
+        """Report what no action has done, such as that a server has drifted."""
+        gathered = self._gathered
+        room = PARTICULARS - len(gathered.warnings)
+        lines = [_plain(said, LONGEST_LINE)]
+        lines += [f"  {_plain(line, LONGEST_LINE)}" for line in particulars[:WARNED_AT_ONCE]]
+        if len(particulars) > WARNED_AT_ONCE:
+            lines.append(f"  and {len(particulars) - WARNED_AT_ONCE} more")
+        gathered.warnings += lines[:room]
+        gathered.unsaid += len(lines[max(room, 0) :])
+
     def take(self) -> tuple[str, str] | None:
         """Subject and text of what was gathered, which is then forgotten; None for nothing."""
         gathered, now = self._gathered, self._clock.now()
         self._gathered = _Gathered(now)
-        if not gathered.numbers:
-            return None
         total = gathered.numbers.total()
-        subject = f"{total} {'action' if total == 1 else 'actions'} to report"
-        return subject, _text(gathered, now)
+        said = [f"{total} {'action' if total == 1 else 'actions'} to report"] if total else []
+        if gathered.warnings:
+            said.insert(0, "a server needs looking after")
+        return (", ".join(said), _text(gathered, now)) if said else None
 
 
 class ReportPost:
@@ -170,13 +187,21 @@ def _line(action: Action[Any], run: Run, result: RunResult) -> str:
     return f"{result.ended_at:%H:%M:%S}  {action.tag} {result.status}{code}{target}, by {who}"
 
 
-def _plain(text: str) -> str:
+def _plain(text: str, longest: int = LONGEST) -> str:
     """A name on one line, without signs that would turn round or hide what follows."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[:LONGEST]
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:longest])
 
 
 def _text(gathered: _Gathered, until: datetime) -> str:
     lines = [f"From {gathered.since:%d %B %Y, %H:%M:%S} to {until:%H:%M:%S} UTC:", ""]
+    if gathered.warnings:
+        lines += [
+            *gathered.warnings,
+            *([f"and {gathered.unsaid} lines more"] * bool(gathered.unsaid)),
+            "",
+        ]
+    if not gathered.numbers:
+        return "\n".join(lines)
     for (tag, outcome, code), number in gathered.numbers.most_common():
         lines.append(f"  {number:>9,}  {tag} {outcome}{f' ({code})' if code else ''}")
     more = gathered.numbers.total() - len(gathered.first)

@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from tenantry.changes.feed import ChangeFeed
+from tenantry.databases.model import DriftKind
+from tenantry.databases.ports import ServerFigures
 from tenantry.errors import TenantryError
 from tenantry.kernel.action import Action, Run
 from tenantry.kernel.monitor import RunResult
@@ -26,6 +28,8 @@ FIGURES = {
 }
 LOOK_UP_SECONDS = 2.0
 Source = Callable[[], Awaitable[Mapping[str, float]]]
+ServersSource = Callable[[], Awaitable[Sequence[ServerFigures]]]
+Found = TypeVar("Found")
 
 
 class MetricsMonitor:
@@ -57,8 +61,15 @@ class Figures:
     What cannot be looked up is not a number: an old figure must not pass for a new one.
     """
 
-    def __init__(self, registry: CollectorRegistry, sources: Mapping[Source, tuple[str, ...]]):
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        sources: Mapping[Source, tuple[str, ...]],
+        servers: ServersSource,
+    ) -> None:
         self._sources = sources
+        self._servers = ServerGauges(registry)
+        self._servers_source = servers
         self._gauges = {
             name: Gauge(f"tenantry_{name}", FIGURES[name], registry=registry)
             for names in sources.values()
@@ -70,17 +81,53 @@ class Figures:
         """Ask all sources; one after the other, however many ask."""
         async with self._looking:
             for source, names in self._sources.items():
-                found = await self._ask(source)
+                found = await self._ask(source) or {}
                 for name in names:
                     self._gauges[name].set(found.get(name, math.nan))
+            self._servers.tell(await self._ask(self._servers_source) or ())
 
-    async def _ask(self, source: Source) -> Mapping[str, float]:
+    async def _ask(self, source: Callable[[], Awaitable[Found]]) -> Found | None:
         try:
             async with asyncio.timeout(LOOK_UP_SECONDS):
                 return await source()
         except (TenantryError, TimeoutError) as error:
             logger.warning("figures for the metrics cannot be looked up: %s", error)
-            return {}
+            return None
+
+
+class ServerGauges:
+    """How far the servers of managed databases obey, by database; one that is gone has none."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._drift = Gauge(
+            "tenantry_database_drift",
+            "Differences between what is granted and what the server enforces",
+            ["database", "kind"],
+            registry=registry,
+        )
+        self._failing = Gauge(
+            "tenantry_database_failing_seconds",
+            "For how long the server could not be made to follow; 0 where it does",
+            ["database"],
+            registry=registry,
+        )
+        self._compared = Gauge(
+            "tenantry_database_compared_seconds",
+            "Time since the server was last compared with what is granted",
+            ["database"],
+            registry=registry,
+        )
+
+    def tell(self, servers: Sequence[ServerFigures]) -> None:
+        """Forget what was told before, and tell this."""
+        for gauge in (self._drift, self._failing, self._compared):
+            gauge.clear()
+        for one in servers:
+            for kind in DriftKind:
+                self._drift.labels(one.database, kind.value).set(one.drift.get(kind.value, 0))
+            self._failing.labels(one.database).set(one.failing_seconds or 0)
+            if one.compared_seconds is not None:
+                self._compared.labels(one.database).set(one.compared_seconds)
 
 
 def watch_feed(registry: CollectorRegistry, feed: ChangeFeed) -> None:

@@ -5,6 +5,7 @@ followed; whatever came since is due. One worker at a time has a server, by a le
 itself. Whoever finds the wanted state as it was leaves the server alone.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from tenantry.databases.enforcement_repository import (
 from tenantry.databases.managed import ManagedDatabase
 from tenantry.databases.model import Plan, Policy, Step, WantedState
 from tenantry.databases.planning import diff
-from tenantry.databases.ports import DatabaseConnector, Progress
+from tenantry.databases.ports import Alarm, DatabaseConnector, Progress
 from tenantry.databases.reports import labels_of
 from tenantry.databases.servers import Servers
 from tenantry.databases.wanted import next_boundary, wanted_state
@@ -33,6 +34,9 @@ BEAT = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=5)
 MOST_STATEMENTS = 200
 """So many statements of one apply stand in its audit entry; how many there were, always."""
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,11 @@ class Enforcement:
         self._enforcement = enforcement_repository
         self._servers = servers
         self._clock = clock
+        self._alarms: list[Alarm] = []
+
+    def add_alarm(self, alarm: Alarm) -> None:
+        """Have it told when a server has drifted anew, or does not follow any more."""
+        self._alarms.append(alarm)
 
     async def snapshot(self, managed: ManagedDatabase) -> Snapshot:
         """What counts in the database now, whoever asks: also what is behind other walls."""
@@ -136,12 +145,21 @@ class Enforcement:
         return plan, labels_of(wanted, snapshot.labels)
 
     async def find_drift(self, managed: ManagedDatabase) -> tuple[Plan, Mapping[str, str]]:
-        """The same, and how much it is is remembered."""
+        """The same; how much it is is remembered, and where that is news, the alarms go."""
         plan, labels = await self.compare(managed)
         found = Counter(step.drift.value for step in plan.steps)
         async with self._database.autocommit() as tx:
-            await self._enforcement.drifted(tx, managed.id, found, self._clock.now())
+            news = await self._enforcement.drifted(tx, managed.id, found, self._clock.now())
+        if news and found:
+            numbers = ", ".join(f"{count} {kind}" for kind, count in sorted(found.items()))
+            mending = [f"{step.drift}: {step.statement};" for step in plan.steps]
+            self._alarm(f"The server of database {managed.name} has drifted: {numbers}.", mending)
         return plan, labels
+
+    def _alarm(self, said: str, particulars: Sequence[str]) -> None:
+        logger.warning("%s", said)
+        for alarm in self._alarms:
+            alarm(said, particulars)
 
     async def _end_later(
         self, database_id: UUID, lease: UUID, plan: Plan, unended: Sequence[str]
@@ -217,3 +235,5 @@ class Enforcement:
             pause = min(timedelta(seconds=2**state.failures), LONGEST_PAUSE)
             now = self._clock.now()
             await self._enforcement.fail(tx, managed.id, lease, now + pause, said, now)
+        if not state.failures:
+            self._alarm(f"The server of database {managed.name} does not follow.", [said])

@@ -127,9 +127,22 @@ FAIL = Statement(
 )
 DRIFTED = Statement(
     "databases.drifted",
-    "Remember how many differences of which kinds were found.",
-    "update managed_databases set drift_count = $2, drift = $3::text::jsonb,"
-    " drift_at = $4 where id = $1",
+    "Remember how many differences of which kinds were found, and tell whether that is news.",
+    """
+    update managed_databases m
+    set drift_count = $2, drift = $3::text::jsonb, drift_at = $4
+    from (select id, drift from managed_databases where id = $1 for update) former
+    where m.id = former.id returning former.drift <> m.drift as news
+    """,
+)
+FIGURES = Statement(
+    "databases.figures",
+    "How far each server that is to follow does so.",
+    """
+    select name, drift, extract(epoch from $1 - failing_since)::float8 as failing,
+        extract(epoch from $1 - drift_at)::float8 as compared
+    from managed_databases where enforced order by name
+    """,
 )
 STATE = Statement(
     "databases.state",

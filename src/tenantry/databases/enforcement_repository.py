@@ -10,6 +10,7 @@ from uuid import UUID
 from tenantry.databases import enforcement_queries as queries
 from tenantry.databases.managed import ManagedDatabase
 from tenantry.databases.model import WantedState
+from tenantry.databases.ports import ServerFigures
 from tenantry.databases.wanted import Holdings
 from tenantry.grants.loading import load
 from tenantry.kernel.transaction import Row, Transaction
@@ -169,10 +170,18 @@ class EnforcementRepository:
 
     async def drifted(
         self, tx: Transaction, database_id: UUID, found: Mapping[str, int], now: datetime
-    ) -> None:
-        """So many differences of each kind were found."""
+    ) -> bool:
+        """So many differences of each kind were found; whether it was otherwise before."""
         count = sum(found.values())
-        await tx.execute(queries.DRIFTED, database_id, count, json.dumps(dict(found)), now)
+        said = json.dumps(dict(found))
+        return bool(await tx.fetchval(queries.DRIFTED, database_id, count, said, now))
+
+    async def figures(self, tx: Transaction, now: datetime) -> list[ServerFigures]:
+        """How far each server that is to follow does so."""
+        return [
+            ServerFigures(row["name"], json.loads(row["drift"]), row["failing"], row["compared"])
+            for row in await tx.fetch(queries.FIGURES, now)
+        ]
 
     async def adopted(self, tx: Transaction, database_id: UUID) -> Sequence[Row]:
         """The principals that were there before: name, id, is_user."""

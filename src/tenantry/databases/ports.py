@@ -23,6 +23,22 @@ Progress = Callable[[Step], Awaitable[None]]
 """Told of each step once it is done for good."""
 
 
+Alarm = Callable[[str, Sequence[str]], None]
+"""Tells whoever looks after this what has happened, in one line, and the particulars."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFigures:
+    """How far the server of a database obeys, for gauges: differences by kind, and seconds."""
+
+    database: str
+    drift: Mapping[str, int]
+    failing_seconds: float | None
+    """Since it could not be made to follow; None where it does."""
+    compared_seconds: float | None
+    """Since it was last compared; None where it never was."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServerCheck:
     """What a first connection tells. ``lacks`` are sentences: what the executor may not do."""

@@ -10,6 +10,7 @@ from tenantry.databases.enforcement import Enforcement
 from tenantry.databases.enforcement_repository import EnforcementRepository
 from tenantry.databases.enforcing_actions import ApplyDatabaseAction
 from tenantry.databases.managed import ManagedDatabase
+from tenantry.databases.ports import ServerFigures
 from tenantry.databases.repository import ManagedDatabaseRepository
 from tenantry.databases.servers import Servers
 from tenantry.errors import TenantryError
@@ -109,9 +110,12 @@ class DatabaseWatch:
             await self._enforcement.attempt(managed)
 
     async def _compare(self, managed: ManagedDatabase) -> None:
-        plan, _ = await self._enforcement.find_drift(managed)
-        if plan.steps:
-            logger.warning("database %s has drifted in %d ways", managed.name, len(plan.steps))
+        await self._enforcement.find_drift(managed)
+
+    async def figures(self) -> list[ServerFigures]:
+        """How far each server obeys, for gauges."""
+        async with self._database.autocommit() as tx:
+            return await self._repository.figures(tx, self._clock.now())
 
     async def _end_logins(self, managed: ManagedDatabase) -> None:
         now = self._clock.now()
