@@ -12,7 +12,7 @@ import pytest
 from tenantry.cli.derive import command_of, shape_of
 from tenantry.cli.main import main
 from tenantry.cli.reference import reference
-from tenantry.cli.tree import HAND_WRITTEN, root
+from tenantry.cli.tree import ALONE, HAND_WRITTEN, root
 from tenantry.resources.model import KeypairPolicy
 from tenantry.routes import ROUTES, wire
 
@@ -47,6 +47,20 @@ def test_every_command_has_a_line_of_help() -> None:
             assert found is not None
             command = found
         assert command.get_short_help_str(), words
+
+
+def test_the_list_of_all_says_of_each_command_what_the_command_says() -> None:
+    tree = root()
+    context = click.Context(tree)
+    alone = {}
+    for name in tree.list_commands(context):
+        command = tree.get_command(context, name)
+        if not isinstance(command, click.Group):
+            assert command is not None
+            alone[name] = command.get_short_help_str(1000)
+    assert {name: text.removesuffix(".") for name, text in ALONE.items()} == {
+        name: text.removesuffix(".") for name, text in alone.items()
+    }
 
 
 def test_no_secret_is_an_argument() -> None:

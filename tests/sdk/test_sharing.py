@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import inspect
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -105,9 +106,10 @@ async def held() -> dict[str, int]:
 
 
 def test_ten_thousand_calls_in_process_leave_nothing_behind(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Over HTTP and through the portal, ``test_endurance`` has the same."""
+    caplog.set_level(logging.WARNING)  # What pytest keeps of the log is not what calls leave.
 
     async def ask(account: AsyncAccountManager, calls: int) -> None:
         for _ in range(calls // 20):

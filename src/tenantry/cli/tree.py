@@ -52,6 +52,19 @@ HAND_WRITTEN: Final = {
 }
 
 
+ALONE: Final = {
+    "serve": "Run the account server, with its own databases where none are named.",
+    "migrate": "Bring the database up to date; `serve` does so by itself.",
+    "login": "Log in and remember the session.",
+    "logout": "End the session and forget it.",
+    "whoami": "Show who is logged in, and where.",
+    "step-up": "Prove again who you are.",
+    "doctor": "Check this installation and its server.",
+    "version": "Show the versions of Tenantry and of Python.",
+}
+"""The commands without a noun, as `tenantry --help` lists them before it has loaded any."""
+
+
 class Noun(NamedTuple):
     """What a noun stands for, and the slices whose routes have commands on it."""
 
@@ -104,6 +117,14 @@ class Tree(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         nouns = () if self._words else [(name,) for name in NOUNS if " " not in name]
         return sorted({path[0] for path in (*nouns, *self._derived, *self._written)})
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self._words:
+            super().format_commands(ctx, formatter)
+            return
+        nouns = {name: noun.help for name, noun in NOUNS.items() if " " not in name}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted((nouns | ALONE).items()))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         path = (cmd_name,)
