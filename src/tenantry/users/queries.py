@@ -82,8 +82,8 @@ FIND_LOGIN = Statement(
     "users.find_by_login",
     "Who logs in under this name: a username goes before an email address.",
     f"""
-    {READ_PRINCIPAL} where u.username_key = $1 or u.email_key = $2
-    order by u.username_key <> $1 limit 1
+    {READ_PRINCIPAL} where u.id = coalesce(
+        (select id from users where username_key = $1), (select id from users where email_key = $2))
     """,
 )
 FIND_TENANT = Statement(
