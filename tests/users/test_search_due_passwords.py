@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import asyncpg
 import pytest
 
 from tenantry.app import App
@@ -11,9 +10,8 @@ from tenantry.password_policies.actions import PasswordPolicyModifier, SetPasswo
 from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.users import make_user
 from tenantry.users import queries
-from tenantry.users.access import Scope
 from tenantry.users.actions import ModifyUserAction, SearchUsersAction
-from tenantry.users.model import UserFilter, UserModifier, UserOrder
+from tenantry.users.model import UserFilter, UserModifier
 
 pytestmark = pytest.mark.anyio
 
@@ -62,18 +60,36 @@ async def test_a_new_password_is_not_found_any_more(tenantry: App, clock: Shifte
     assert await names(tenantry, True) == set()
 
 
-async def test_old_passwords_are_found_with_an_index(
-    tenantry: App, owner: asyncpg.Connection, clock: ShiftedClock
+@pytest.mark.parametrize(
+    ("looked_through", "sorted_at_most"), [(500, 20_000), (1, 20_000), (1, 2)], ids=str
+)
+async def test_pages_of_who_must_change_are_the_same_whichever_way_they_are_found(
+    tenantry: App,
+    other_tenant: str,
+    clock: ShiftedClock,
+    monkeypatch: pytest.MonkeyPatch,
+    looked_through: int,
+    sorted_at_most: int,
 ) -> None:
-    await make_user(tenantry, "old")
-    await limit_age(tenantry, "default", 1)
-    statement, arguments = queries.page_statement(
-        Scope(), UserFilter(need_password_change=True), UserOrder.USERNAME, 50, None, clock.now()
-    )
-    async with owner.transaction():
-        # So few rows would be read in any way; this leaves the one that holds for many.
-        await owner.execute("set local enable_seqscan = off; set local enable_indexscan = off")
-        rows = await owner.fetch(f"explain {statement.sql}", *arguments)
-    plan = "\n".join(row[0] for row in rows)
-    assert "users_password_age" in plan
-    assert "users_password_due" in plan
+    for number in range(4):
+        await make_user(tenantry, f"a{number}")
+        await make_user(tenantry, f"b{number}", domain_name="Other", need_password_change=True)
+    clock.advance(days=30)
+    await make_user(tenantry, "a4", need_password_change=True)
+    await make_user(tenantry, "a5")
+    for tenant in ("default", "Other"):
+        await limit_age(tenantry, tenant, 30)
+    monkeypatch.setattr(queries, "LOOKED_THROUGH", looked_through)
+    monkeypatch.setattr(queries, "MOST_SORTED", sorted_at_most)
+    seen: list[str] = []
+    cursor: str | None = None
+    while len(seen) < 20:
+        action = SearchUsersAction(
+            filter=UserFilter(need_password_change=True), limit=2, cursor=cursor
+        )
+        page = await tenantry.users.search_users.wait_for_complete(action)
+        seen += [user.username for user in page.items]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert [name for name in seen if name != "root"] == "a0 a1 a2 a3 a4 b0 b1 b2 b3".split()
