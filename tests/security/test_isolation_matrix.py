@@ -121,6 +121,7 @@ NAMELESS = frozenset(
     still_held success sudo_session_enabled system_permission system_permissions table tag
     take_ownership tenant_id token total_resource_slots totp_activated totp_code type unchanged
     until user_agent user_count users valid_from valid_until version window
+    with_enforcement
     """.split()
 )
 # What a request needs beside the name that is asked for; by field, or by route and field.

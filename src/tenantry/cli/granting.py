@@ -11,7 +11,14 @@ from tenantry.cli.formats import human
 from tenantry.cli.invocation import Plain, current
 from tenantry.decisions.explain import Reason
 from tenantry.grants.actions import CheckManyAction, ExplainAction, Question, WhatIfRoleAction
-from tenantry.grants.model import AccessPath, Explanation, RoleChange, RoleEffect
+from tenantry.grants.model import (
+    AccessPath,
+    EnforcementState,
+    Explanation,
+    RoleChange,
+    RoleEffect,
+    ServerEnforcement,
+)
 from tenantry.kernel.modifier import OptionalState, TriState
 from tenantry.kernel.page import Page
 from tenantry.privileges.model import DatabaseObject
@@ -26,6 +33,12 @@ _REASONS: Final = {
     Reason.EXPIRED: "a grant has ended",
     Reason.ELSEWHERE: "a grant holds on the databases of a tenant only, and this is none of them",
     Reason.NEVER_GRANTED: "nothing grants it",
+}
+_ON_SERVER: Final = {
+    EnforcementState.PENDING: "pending: the server has not followed yet",
+    EnforcementState.IN_EFFECT: "the server enforces it",
+    EnforcementState.DRIFTED: "the server was changed by hand",
+    EnforcementState.FAILED: "failed: the server could not be made to follow",
 }
 _TWIGS: Final = ("├── ", "└── ", "│   ")
 _PLAIN_TWIGS: Final = ("|-- ", "`-- ", "|   ")
@@ -169,11 +182,20 @@ def drawn(found: Explanation) -> Branch:
     branches = [_way(path) for path in found.paths]
     if found.reason is not None:
         branches.append(Branch(f"because: {_REASONS[found.reason]}"))
+    if found.enforcement is not None and found.enforcement.state in _ON_SERVER:
+        branches.append(Branch(_on_server(found.enforcement)))
     if found.remedy is not None:
         enough = [Branch(f"grant {found.remedy.grant.label()}")]
         enough += [Branch(f"role {role}") for role in found.remedy.roles]
         branches.append(Branch("any of these would be enough", enough))
     return Branch(title, branches)
+
+
+def _on_server(found: ServerEnforcement) -> str:
+    """What the server makes of it, since when, and of a failure, why."""
+    since = f" (since {human(found.since)})" if found.since is not None else ""
+    why = f": {found.error}" if found.error is not None else ""
+    return f"{_ON_SERVER[found.state]}{since}{why}"
 
 
 def effect_drawn(effect: RoleEffect) -> Branch:

@@ -14,6 +14,7 @@ from tenantry.grants.model import (
     Revocation,
     RoleChange,
     RoleEffect,
+    ServerEnforcement,
 )
 from tenantry.grants.permissions import UserPermissions
 from tenantry.kernel.action import Action, Audience
@@ -165,10 +166,17 @@ class Question(Input, frozen=True, kw_only=True):
     table: str | None = None
 
 
-class CheckResult(Record, frozen=True):
-    """The answer; False also for a user who is not there, or not active."""
+class CheckResult(Record, frozen=True, omit_defaults=True):
+    """The answer; False also for a user who is not there, or not active.
+
+    ``enforcement``, where it was asked for, is what the server of the database makes of it.
+    """
 
     allowed: bool
+    enforcement: ServerEnforcement | None = None
+
+    def __bool__(self) -> bool:
+        return self.allowed
 
 
 class CheckManyResult(Record, frozen=True):
@@ -202,6 +210,10 @@ class CheckAction(OnUser[CheckResult], frozen=True, kw_only=True):
     table: Table = None
     at_least: AtLeast | None = None
     consistency: HowSure = Consistency.BOUNDED
+    with_enforcement: Annotated[
+        bool,
+        msgspec.Meta(description="Say also whether the database's server enforces it; of now"),
+    ] = False
 
 
 class CheckManyAction(Action[CheckManyResult], frozen=True, kw_only=True):

@@ -150,12 +150,40 @@ class Remedy(Record, frozen=True, kw_only=True):
     roles: list[str]
 
 
+class EnforcementState(StrEnum):
+    """What the server of a database makes of an answer that was decided here."""
+
+    NOT_MANAGED = "not_managed"
+    """No server is made to follow: what is granted here is a note, as far as Tenantry knows."""
+    PENDING = "pending"
+    """Something that concerns the user was changed, and is on its way to the server."""
+    IN_EFFECT = "in_effect"
+    """The server allows what is allowed here, and nothing else."""
+    DRIFTED = "drifted"
+    """It did, but somebody has changed something there by hand."""
+    FAILED = "failed"
+    """A change could not be brought there; it is tried again."""
+
+
+class ServerEnforcement(Record, frozen=True, kw_only=True):
+    """How far the server is with one user: since when it is so, and of a failure, why.
+
+    The error is told to those who look after the database.
+    """
+
+    database: str
+    state: EnforcementState
+    since: datetime | None = None
+    error: str | None = None
+
+
 class Explanation(Record, frozen=True, kw_only=True):
     """Why a user may do something on the whole of an object, or may not.
 
     ``paths`` are the shortest ways that lead there. Where there is none, ``reason`` is a code for
     what stands in the way, such as ``expired`` or ``never_granted``, and ``remedy`` is the least
-    that would help, if anything would.
+    that would help, if anything would. ``enforcement`` is what the server of the database makes of
+    it; None where the question is about no database, or one of which nothing may be told.
     """
 
     user: str
@@ -167,6 +195,7 @@ class Explanation(Record, frozen=True, kw_only=True):
     paths: list[AccessPath]
     reason: Reason | None
     remedy: Remedy | None
+    enforcement: ServerEnforcement | None = None
 
     @property
     def object(self) -> DatabaseObject:

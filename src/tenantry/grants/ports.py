@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from tenantry.grants.model import Asked, Consistency
+from tenantry.grants.model import Asked, Consistency, ServerEnforcement
 from tenantry.kernel.transaction import Transaction
 from tenantry.roles.repository import Place, RoleKey
 from tenantry.users.access import Scope
@@ -34,6 +34,15 @@ class Roles(Protocol):
         self, tx: Transaction, named: Sequence[str], place: Place, scope: Scope
     ) -> Mapping[str, RoleKey]:
         """Roles by what they were called, which stay until the transaction ends."""
+
+
+class Effects(Protocol):
+    """Knows how far the servers of databases are."""
+
+    async def of(
+        self, tx: Transaction, user_id: UUID, database: str | None, scope: Scope, *, allowed: bool
+    ) -> ServerEnforcement | None:
+        """What the server makes of an answer that was given just before, as far as may be told."""
 
 
 class Answers(Protocol):

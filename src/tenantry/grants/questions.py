@@ -29,8 +29,8 @@ from tenantry.grants.actions import (
 from tenantry.grants.deciding import Decider
 from tenantry.grants.holders import HolderRepository
 from tenantry.grants.loading import Sought
-from tenantry.grants.model import Asked, Holder, RoleEffect
-from tenantry.grants.ports import Answers, Users
+from tenantry.grants.model import Asked, Consistency, Holder, RoleEffect, ServerEnforcement
+from tenantry.grants.ports import Answers, Effects, Users
 from tenantry.grants.principals import Principals
 from tenantry.grants.telling import effect_told, explanation_told, permissions_told
 from tenantry.kernel.action import SYSTEM, Actor, acting_as, current_actor
@@ -67,11 +67,13 @@ class QuestionService:
         decider: Decider,
         vocabulary: Vocabulary,
         answers: Answers,
+        effects: Effects,
         clock: Clock,
         cursor_key: bytes,
     ) -> None:
         self._database = database
         self._answers = answers
+        self._effects = effects
         self._holders = holder_repository
         self._users = users
         self._principals = principals
@@ -86,13 +88,17 @@ class QuestionService:
         privilege = privilege_named(action.permission)
         on = rules.required_object(action.database, action.schema, action.table)
         actor = current_actor()
+        whom, strong = _whom(actor, action.user), Consistency.STRONG
         [allowed] = await self._answers.answer(
-            [Asked(_whom(actor, action.user), privilege, on)],
+            [Asked(whom, privilege, on)],
             Scope.of(actor),
             at_least=action.at_least,
-            consistency=action.consistency,
+            consistency=strong if action.with_enforcement else action.consistency,
         )
-        return CheckResult(allowed)
+        if not action.with_enforcement:
+            return CheckResult(allowed)
+        user_id = (await self._ids([str(whom)])).get(str(whom))
+        return CheckResult(allowed, await self._effect(user_id, on, allowed=allowed))
 
     async def check_many(self, action: CheckManyAction) -> CheckManyResult:
         """The answers in order; InvalidInput names every question without a meaning."""
@@ -149,7 +155,8 @@ class QuestionService:
             )
         found = picture.explain(user.id, privilege, on, scope.tenant_id)
         names = picture.loaded.names
-        return ExplainResult(explanation_told(user, privilege, on, found, names))
+        effect = await self._effect(user.id, on, allowed=found.allowed)
+        return ExplainResult(explanation_told(user, privilege, on, found, names, effect))
 
     async def list_holders(self, action: ListHoldersAction) -> Page[Holder]:
         """A page of the users who may."""
@@ -244,6 +251,16 @@ class QuestionService:
         if after is None:
             return found, None
         return found[:limit], seal(self._cursor_key, question, [str(after)])
+
+    async def _effect(
+        self, user_id: UUID | None, on: DatabaseObject, *, allowed: bool
+    ) -> ServerEnforcement | None:
+        """What the server makes of an answer. It is asked after it, and so never runs ahead."""
+        if user_id is None:
+            return None
+        scope = Scope.of(current_actor())
+        async with self._everything() as tx:
+            return await self._effects.of(tx, user_id, on.database, scope, allowed=allowed)
 
     async def _user(self, named: str) -> UserData:
         async with self._database.autocommit() as tx:

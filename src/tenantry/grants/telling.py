@@ -14,6 +14,7 @@ from tenantry.grants.model import (
     PrivilegeOn,
     Remedy,
     RoleEffect,
+    ServerEnforcement,
     StillHeld,
 )
 from tenantry.grants.permissions import EffectivePrivilege, UserPermissions, digest
@@ -41,7 +42,12 @@ def path_told(path: Path, names: Names) -> AccessPath:
 
 
 def explanation_told(
-    user: UserData, privilege: Privilege, on: DatabaseObject, found: Found, names: Names
+    user: UserData,
+    privilege: Privilege,
+    on: DatabaseObject,
+    found: Found,
+    names: Names,
+    effect: ServerEnforcement | None,
 ) -> Explanation:
     """An explanation."""
     remedy = None
@@ -60,6 +66,7 @@ def explanation_told(
         paths=[path_told(path, names) for path in found.paths],
         reason=found.reason,
         remedy=remedy,
+        enforcement=effect,
     )
 
 

@@ -158,6 +158,7 @@ class AccountManager:
     get_user_permissions = blocking(GrantOperations.get_user_permissions)
     has_permission = blocking(GrantOperations.has_permission)
     has_database_access = blocking(GrantOperations.has_database_access)
+    check_permission = blocking(GrantOperations.check_permission)
     check_permissions = blocking(GrantOperations.check_permissions)
     explain_permission = blocking(GrantOperations.explain_permission)
     what_if_role = blocking_pages(GrantOperations.what_if_role)

@@ -7,6 +7,7 @@ from tenantry.grants.actions import (
     CheckAccessAction,
     CheckAction,
     CheckManyAction,
+    CheckResult,
     ExplainAction,
     GetPermissionsAction,
     GiveAction,
@@ -264,6 +265,30 @@ class GrantOperations(Operations):
             kept = (await self._run(action)).allowed
             cache.keep(key, answer=kept, asked_at=asked_at, generation=generation)
         return kept
+
+    async def check_permission(
+        self,
+        username: str,
+        database: str | None = None,
+        table: str | None = None,
+        permission: str = "",
+        schema: str | None = None,
+    ) -> CheckResult:
+        """The answer of has_permission() as of now, and what the database's server makes of it.
+
+        It counts as True where the user may. ``enforcement`` says whether a managed server has
+        followed by now: its ``state`` is pending, in_effect, drifted, failed or not_managed.
+        """
+        action = self._action(
+            CheckAction,
+            user=username,
+            permission=permission,
+            database=database,
+            schema=schema,
+            table=table,
+            with_enforcement=True,
+        )
+        return await self._run(action)
 
     async def has_database_access(self, username: str, database: str) -> bool:
         """Whether a user may do anything on a database or inside it now."""
