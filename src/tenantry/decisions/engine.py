@@ -1,6 +1,6 @@
 """The engine: may this user do that there, now?
 
-A user is a flat tuple of numbers, a door a dictionary of the numbers that open it, made when it is
+A user is a row of numbers, a door a dictionary of the numbers that open it, made when it is
 first asked about. A check is then: does one of the user's numbers open the door? Nothing here
 waits for anything. Many threads may ask while others change.
 """

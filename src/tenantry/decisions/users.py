@@ -1,6 +1,9 @@
-"""Users as tuples of numbers, kept within a bound."""
+"""Users as rows of numbers, kept within a bound."""
 
+from array import array
+from collections.abc import Iterable
 from datetime import datetime
+from typing import TypeAlias
 
 from tenantry.decisions.facts import UserFacts
 from tenantry.decisions.gates import Gates
@@ -9,14 +12,20 @@ from tenantry.decisions.standing import standing
 from tenantry.decisions.window import ALWAYS, Window
 from tenantry.decisions.world import Touched, World
 
-Packed = tuple[int, ...]
+Packed: TypeAlias = "array[int]"
 """The numbers of the user's roles, of rights held directly, and of the tenant, which opens nothing.
 
-So what opens doors is tried first.
+So what opens doors is tried first. An array is nothing that the garbage collector follows. With one
+tuple that is new among a million, it would go through the dictionary of all, within some check.
 """
 
-LOCKED_OUT: Packed = (SHUT_OUT,)
-LOOK_CLOSER: Packed = (TIMED,)
+
+def _row(numbers: Iterable[int]) -> Packed:
+    return array("i", numbers)
+
+
+LOCKED_OUT = _row([SHUT_OUT])
+LOOK_CLOSER = _row([TIMED])
 
 
 def pack(world: World, user: UserFacts, now: datetime) -> tuple[Packed, Window, Touched]:
@@ -33,7 +42,7 @@ def pack(world: World, user: UserFacts, now: datetime) -> tuple[Packed, Window, 
             number, also = world.number(right)
             touched = None if touched is None or also is None else touched | also
         numbers.append(number)
-    packed = (*numbers, having.tenant) if having.active else LOCKED_OUT
+    packed = _row((*numbers, having.tenant)) if having.active else LOCKED_OUT
     return packed, having.window, touched
 
 
@@ -75,7 +84,7 @@ class Users:
         self._others.pop(id, None)
         self._timed.pop(id, None)
 
-    def at(self, id: int, now: datetime) -> Packed | None:
+    def at(self, id: int, now: datetime) -> "Packed | None":
         """The user as of now; None for one not known."""
         packed = self.recent.get(id)
         if packed is None:
