@@ -240,18 +240,22 @@ class World:
         """Who comes through the door: privilege None asks for any, on the object or beneath."""
         roles: dict[int, None] = {}
         window = ALWAYS
-        for source in self.sources(privilege, thing):
+        owner = self.owner(thing.database)
+        rights = tuple(self.rights(privilege, thing))
+        for source in self._sources(rights, owner):
             if source.given.window is not ALWAYS:
                 window = window.around(now, source.given.window)
             if source.given.window.holds_at(now):
                 roles[source.role] = None
-        self._add_heirs(roles, self.owner(thing.database))
-        return Opening(roles, tuple(self.rights(privilege, thing)), window)
+        self._add_heirs(roles, owner)
+        return Opening(roles, rights, window)
 
     def sources(self, privilege: Privilege | None, thing: DatabaseObject) -> Iterator[Source]:
         """The roles that have of themselves what opens the door, at some time."""
-        owner = self.owner(thing.database)
-        for right in self.rights(privilege, thing):
+        return self._sources(self.rights(privilege, thing), self.owner(thing.database))
+
+    def _sources(self, rights: Iterable[Right], owner: int) -> Iterator[Source]:
+        for right in rights:
             for role, ways in self._holders.get(right, {}).items():
                 for given in ways:
                     if given.within in (NOBODY, owner):
@@ -266,9 +270,7 @@ class World:
                     if right.bound in bounds:
                         yield right
             return
-        whole = (thing.database, thing.schema, thing.table)
-        for level in range(thing.level + 1):
-            place = (*whole[:level], *(None,) * (3 - level))
+        for place in _around(thing):
             for covering in {privilege, Privilege.ALL}:
                 for bound in bounds:
                     yield Right(bound, covering, *place)
@@ -281,3 +283,15 @@ class World:
                 if child not in roles and self.roles[child].tenant in (NOBODY, owner):
                     roles[child] = None
                     waiting.append(child)
+
+
+def _around(thing: DatabaseObject) -> Iterator[tuple[str | None, str | None, str | None]]:
+    """Everything, and what lies around the object, down to itself."""
+    database, schema, table = thing.database, thing.schema, thing.table
+    yield None, None, None
+    if database is not None:
+        yield database, None, None
+        if schema is not None:
+            yield database, schema, None
+            if table is not None:
+                yield database, schema, table
