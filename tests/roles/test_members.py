@@ -24,7 +24,7 @@ from tenantry.roles.actions import (
 from tenantry.roles.processors import RoleProcessors
 from tenantry.tenants.actions import SetTenantIsolationAction
 from tenantry.testing.users import make_user
-from tenantry.users.actions import DeleteUserAction
+from tenantry.users.actions import DeleteUserAction, ListUsersAction
 from tenantry.users.model import UserData, UserRole
 
 from .conftest import Assign, MakeRole, RolesOf, Trail
@@ -238,3 +238,17 @@ async def test_who_cannot_see_a_tenant_is_not_told_how_many_of_it_hold_a_role(
         page = await roles.list_members.wait_for_complete(members)
     assert seen.data.user_count == 1
     assert [member.username for member in page.items] == ["john"]
+
+
+async def test_each_user_of_a_page_shows_the_own_roles_as_when_asked_for_alone(
+    tenantry: App, make_role: MakeRole, assign: Assign, roles_of: RolesOf, john: UserData
+) -> None:
+    for name in ("Writers", "readers", "auditors"):
+        await make_role(name)
+    jane = await make_user(tenantry, "jane")
+    await assign(john, "Writers", "readers", "auditors")
+    await assign(jane, "readers")
+    page = await tenantry.users.list_users.wait_for_complete(ListUsersAction())
+    shown = {user.username: user.roles for user in page.items}
+    assert shown == {"root": [], "jane": ["readers"], "john": ["auditors", "readers", "Writers"]}
+    assert await roles_of(john) == shown["john"]

@@ -1,6 +1,6 @@
 """Reads and writes users, with what belongs to them elsewhere. Never begins or commits."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -40,7 +40,9 @@ from tenantry.users.statistics import MonthStatistics, MonthStatsResult
 
 _CONFLICTS = {"users_username_key": "username", "users_email_key": "email"}
 EVERYBODY = Scope()
-_PLAIN = [n for n in UserData.__struct_fields__ if n not in ("attributes", "role", "status")]
+_PLAIN = [
+    n for n in UserData.__struct_fields__ if n not in ("attributes", "role", "roles", "status")
+]
 
 
 class UserRepository:
@@ -87,7 +89,7 @@ class UserRepository:
     async def find_many(self, tx: Transaction, user_ids: Sequence[UUID]) -> dict[UUID, UserData]:
         """The users of these ids that there are."""
         rows = await tx.fetch(queries.FIND_MANY, list(user_ids))
-        return {row["id"]: self._user_of(row) for row in rows}
+        return {user.id: user for user in await self._users_of(tx, rows)}
 
     async def lock(self, tx: Transaction, key: UserKey, scope: Scope) -> UserData:
         """Like ``get``, and nobody else changes it until the transaction ends.
@@ -119,7 +121,7 @@ class UserRepository:
             scope, wanted, order, limit + 1, after, self._clock.now()
         )
         rows = await tx.fetch(statement, *arguments)
-        items = [self._user_of(row) for row in rows[:limit]]
+        items = await self._users_of(tx, rows[:limit])
         if len(rows) <= limit:
             return Page(items)
         position = _position(rows[limit - 1], queries.order_column(order))
@@ -279,8 +281,17 @@ class UserRepository:
         """Remember a login, and a hash at today's cost unless the password changed meanwhile."""
         tx.later(queries.LOGGED_IN, principal.user.id, now, better_hash, principal.epoch)
 
+    async def _users_of(self, tx: Transaction, rows: Sequence[Row]) -> list[UserData]:
+        """The users in these rows of ``queries.READ_MANY``, with the roles that they hold."""
+        if not rows:
+            return []
+        found = await tx.fetch(queries.ROLES_OF, [row["id"] for row in rows])
+        roles = {row["user_id"]: row["roles"] for row in found}
+        now = self._clock.now()
+        return [user_of(row, now, roles.get(row["id"], ())) for row in rows]
+
     def _user_of(self, row: Row) -> UserData:
-        return user_of(row, self._clock.now())
+        return user_of(row, self._clock.now(), row["roles"])
 
     def _principal(self, row: Row) -> Principal:
         user = self._user_of(row)
@@ -312,14 +323,15 @@ def derived(columns: dict[str, Any]) -> dict[str, Any]:
     return forms
 
 
-def user_of(row: Row, now: datetime) -> UserData:
-    """The user in a row of ``queries.READ``; locks and the password's age are as of now."""
+def user_of(row: Row, now: datetime, roles: Iterable[str]) -> UserData:
+    """The user in a row, holding these roles; locks and the password's age are as of now."""
     values = {name: row[name] for name in _PLAIN}
     if is_too_old(row["password_changed_at"], row["max_age_days"], now):
         values["need_password_change"] = True
     return UserData(
         **values,
         attributes=msgspec.json.decode(row["attributes_text"]),
+        roles=sorted(roles, key=fold),
         role=UserRole(row["role"]),
         status=_effective(UserStatus(row["status"]), row["locked_at"], row["lock_expires_at"], now),
     )
