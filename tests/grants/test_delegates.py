@@ -5,18 +5,18 @@ builds that lack it.
 """
 
 import asyncio
-from collections.abc import Awaitable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
 from tenantry.app import App
 from tenantry.changes.log import ChangeLog
 from tenantry.errors import PermissionError, PrincipalNotFound
-from tenantry.kernel.action import acting_as
+from tenantry.kernel.action import Actor, acting_as
 from tenantry.kernel.transaction import Transaction
 from tenantry.roles.authority import Authority
 from tenantry.testing.users import make_user
@@ -25,6 +25,13 @@ from tenantry.users.model import UserData, UserRole
 from .conftest import Give, Held, MakeRole, May, Revoke
 
 pytestmark = pytest.mark.anyio
+
+WAITS = """
+    select exists (
+        select from pg_locks l join pg_stat_activity a using (pid)
+        where not l.granted and a.datname = current_database()
+    )
+"""
 
 
 def delegate(user: UserData) -> AbstractContextManager[None]:
@@ -183,21 +190,21 @@ async def test_a_delegate_takes_away_what_it_could_give_and_no_more(
 async def test_a_right_that_is_lost_meanwhile_is_not_handed_on(
     give: Give,
     revoke: Revoke,
-    held: Held,
+    owner: asyncpg.Connection,
     monkeypatch: pytest.MonkeyPatch,
     deputy: UserData,
     roadrunner: UserData,
 ) -> None:
     """The rights are looked at, then the revocation runs as far as it can, then comes the grant."""
     await give("deputy", "SELECT", "GRANT_PRIVILEGES", database="acme-sales")
-    order = await race(give, revoke, monkeypatch, deputy)
-    assert order == ["given", "revoked"]
+    assert await race(give, revoke, monkeypatch, owner, deputy) == "waited"
+    assert await committed(owner, deputy, roadrunner) == ["given", "revoked"]
 
 
 async def test_a_build_that_does_not_hold_the_log_hands_on_what_is_lost(
     give: Give,
     revoke: Revoke,
-    held: Held,
+    owner: asyncpg.Connection,
     monkeypatch: pytest.MonkeyPatch,
     deputy: UserData,
     roadrunner: UserData,
@@ -207,38 +214,58 @@ async def test_a_build_that_does_not_hold_the_log_hands_on_what_is_lost(
 
     monkeypatch.setattr(ChangeLog, "hold", staticmethod(no_hold))
     await give("deputy", "SELECT", "GRANT_PRIVILEGES", database="acme-sales")
-    order = await race(give, revoke, monkeypatch, deputy)
-    assert order == ["revoked", "given"]
+    assert await race(give, revoke, monkeypatch, owner, deputy) == "went through"
+    assert await committed(owner, deputy, roadrunner) == ["revoked", "given"]
 
 
 async def race(
-    give: Give, revoke: Revoke, monkeypatch: pytest.MonkeyPatch, deputy: UserData
-) -> list[str]:
-    """In which order a grant and the loss of the right to it were committed."""
-    order: list[str] = []
-    looked = asyncio.Event()
+    give: Give,
+    revoke: Revoke,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: asyncpg.Connection,
+    deputy: UserData,
+) -> str:
+    """What the loss of a right could do between the look at it and the grant that follows."""
+    looked, done = asyncio.Event(), asyncio.Event()
     required = Authority.require_held
+    became: list[str] = []
 
-    async def slowly(self: Authority, *args: Any) -> None:
-        await required(self, *args)
-        looked.set()
-        await asyncio.sleep(0.5)  # as long as the revocation would need several times over
+    async def slowly(self: Authority, tx: Transaction, actor: Actor, *args: Any) -> None:
+        await required(self, tx, actor, *args)
+        if actor.name == "deputy":
+            looked.set()
+            became.append(await until_it_waits(owner, done))
 
     monkeypatch.setattr(Authority, "require_held", slowly)
 
     async def granting() -> None:
         with delegate(deputy):
             await give("roadrunner", "SELECT", database="acme-sales")
-        order.append("given")
 
     async def revoking() -> None:
         await looked.wait()
         await revoke("deputy", "SELECT", database="acme-sales")
-        order.append("revoked")
+        done.set()
 
-    tasks: list[Awaitable[None]] = [granting(), revoking()]
-    await asyncio.gather(*tasks)
-    return order
+    await asyncio.gather(granting(), revoking())
+    return became[0]
+
+
+async def until_it_waits(owner: asyncpg.Connection, done: asyncio.Event) -> str:
+    """Whether what runs meanwhile ends, or comes to wait for a lock, however slow the machine."""
+    async with asyncio.timeout(60):
+        while not done.is_set():
+            if await owner.fetchval(WAITS):
+                return "waited"
+            await asyncio.sleep(0.01)
+    return "went through"
+
+
+async def committed(owner: asyncpg.Connection, deputy: UserData, roadrunner: UserData) -> list[str]:
+    """The order in which the last two changes were committed: numbers are given at the end."""
+    names = {deputy.id: "revoked", roadrunner.id: "given"}
+    rows = await owner.fetch("select subject_id from change_log order by seq desc limit 2")
+    return [names[row["subject_id"]] for row in reversed(rows)]
 
 
 @pytest.mark.parametrize(
