@@ -17,6 +17,7 @@ from bench import (
     csv_import,
     databases,
     delete_folder,
+    enforcement,
     freshness,
     help_page,
     http_get,
@@ -46,6 +47,7 @@ IN_FOLDER: Mapping[str, tuple[str, InFolder]] = MappingProxyType(
         "help_page": (help_page.TITLE, help_page.measure),
         "csv_import": (csv_import.TITLE, csv_import.measure),
         "databases": (databases.TITLE, databases.measure),
+        "enforcement": (enforcement.TITLE, enforcement.measure),
         "delete_folder": (delete_folder.TITLE, delete_folder.measure),
         "purge_user": (purge_user.TITLE, purge_user.measure),
     }

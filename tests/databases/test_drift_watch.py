@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+import asyncpg
 import pytest
 
+from tenantry.adapters.postgres.embedded import SUPERUSER
 from tenantry.app import App
-from tenantry.databases.enforcing_actions import ApplyDatabaseAction
-from tenantry.databases.managed import ManagedDatabase
+from tenantry.databases.actions import GetDatabaseAction
+from tenantry.databases.enforcing_actions import ApplyDatabaseAction, DriftDatabaseAction
+from tenantry.databases.managed import ManagedDatabase, Standing
 from tenantry.databases.model import PrincipalKind
 from tenantry.databases.names import generated_name
 from tenantry.errors import ConnectionError
@@ -97,6 +100,41 @@ async def test_a_server_is_not_compared_before_its_time(
     )
     assert since is not None
     assert timedelta(seconds=since) >= timedelta(minutes=1)
+
+
+async def test_what_is_on_its_way_to_the_server_is_no_drift(
+    tenantry: App, managed: ManagedDatabase, clock: ShiftedClock, bell: Bell
+) -> None:
+    await make_user(tenantry, "ada")
+    apply = ApplyDatabaseAction("shop")
+    await tenantry.databases.apply_database.wait_for_complete(apply)
+    give = GiveAction(principal="ada", permissions=["SELECT"], database="shop", table="orders")
+    await tenantry.grants.give.wait_for_complete(give)
+    drift = DriftDatabaseAction("shop")
+    found = (await tenantry.databases.drift_database.wait_for_complete(drift)).data
+    assert not found.empty, "whoever asks sees what an apply would do"
+    assert await gauge(tenantry, "missing") == 0
+    assert bell.told == []
+
+
+async def test_a_server_that_is_lost_while_nothing_changes_is_noticed_and_found_again(
+    tenantry: App, managed: ManagedDatabase, shop: Shop, clock: ShiftedClock, bell: Bell
+) -> None:
+    apply = ApplyDatabaseAction("shop")
+    await tenantry.databases.apply_database.wait_for_complete(apply)
+    root = await asyncpg.connect(shop.server.dsn(SUPERUSER, "postgres"))
+    await root.execute(f"alter database {shop.name} allow_connections false")
+    await compared(tenantry, clock)
+    get = GetDatabaseAction("shop")
+    seen = (await tenantry.databases.get_database.wait_for_complete(get)).data
+    assert seen.standing is Standing.FAILING
+    assert seen.error
+    assert [said for said, _ in bell.told] == ["The server of database shop does not follow."]
+    await root.execute(f"alter database {shop.name} allow_connections true")
+    await root.close()
+    await compared(tenantry, clock)
+    seen = (await tenantry.databases.get_database.wait_for_complete(get)).data
+    assert (seen.standing, seen.error, seen.failing_since) == (Standing.APPLIED, None, None)
 
 
 async def test_a_server_out_of_reach_is_told_once_and_counted_for_as_long(

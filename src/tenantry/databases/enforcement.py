@@ -138,18 +138,35 @@ class Enforcement:
 
     async def compare(self, managed: ManagedDatabase) -> tuple[Plan, Mapping[str, str]]:
         """What an apply would do now, and what people call the principals."""
+        plan, labels, _ = await self._compared(managed)
+        return plan, labels
+
+    async def _compared(
+        self, managed: ManagedDatabase
+    ) -> tuple[Plan, Mapping[str, str], WantedState]:
         snapshot = await self.snapshot(managed)
         wanted = wanted_state(snapshot.holdings, self._clock.now())
         connector = await self._servers.connector(managed)
         plan = await self.plan(managed, connector, wanted)
-        return plan, labels_of(wanted, snapshot.labels)
+        return plan, labels_of(wanted, snapshot.labels), wanted
 
     async def find_drift(self, managed: ManagedDatabase) -> tuple[Plan, Mapping[str, str]]:
-        """The same; how much it is is remembered, and where that is news, the alarms go."""
-        plan, labels = await self.compare(managed)
+        """The same; how much it is is remembered, and where that is news, the alarms go.
+
+        A server out of reach is remembered, too, and left alone for a while.
+        """
+        try:
+            plan, labels, wanted = await self._compared(managed)
+        except (TenantryError, OSError, TimeoutError) as error:
+            if managed.applied_at is not None:
+                await self._fail(managed, None, error)
+            raise
         found = Counter(step.drift.value for step in plan.steps)
+        digest, now = digest_of(wanted), self._clock.now()
         async with self._database.autocommit() as tx:
-            news = await self._enforcement.drifted(tx, managed.id, found, self._clock.now())
+            news = await self._enforcement.drifted(
+                tx, managed.id, found, now, digest, managed.applied_at
+            )
         if news and found:
             numbers = ", ".join(f"{count} {kind}" for kind, count in sorted(found.items()))
             mending = [f"{step.drift}: {step.statement};" for step in plan.steps]
@@ -228,7 +245,7 @@ class Enforcement:
                     said["connections_ended"] = (None, dict(applied.ended))
                 tx.note(Note(managed.name, managed.id, None, said))
 
-    async def _fail(self, managed: ManagedDatabase, lease: UUID, error: Exception) -> None:
+    async def _fail(self, managed: ManagedDatabase, lease: UUID | None, error: Exception) -> None:
         said = str(error) if isinstance(error, TenantryError) else type(error).__name__
         async with self._database.autocommit() as tx:
             state = await self._enforcement.state(tx, managed.id)

@@ -63,8 +63,9 @@ DRIFT_DUE = Statement(
     "Managed databases that were not compared with their servers for long.",
     """
     select m.name from managed_databases m
-    where m.enforced and (m.drift_at is null or m.drift_at < $1)
+    where m.enforced and m.applied_at >= m.requested_at and (m.drift_at is null or m.drift_at < $1)
         and (m.retry_at is null or m.retry_at <= $2)
+        and (m.lease_until is null or m.lease_until <= $2)
     """,
 )
 CLAIM = Statement(
@@ -122,17 +123,22 @@ FAIL = Statement(
     update managed_databases set failures = failures + 1,
         failing_since = coalesce(failing_since, $5), retry_at = $3, error = $4,
         lease_id = null, lease_until = null
-    where id = $1 and ($2::uuid is null or lease_id = $2)
+    where id = $1 and lease_id is not distinct from $2
     """,
 )
+# What is on its way to the server is no drift: nothing may have been applied meanwhile, and what
+# was wanted then must be what the server was made to do.
 DRIFTED = Statement(
     "databases.drifted",
     "Remember how many differences of which kinds were found, and tell whether that is news.",
     """
     update managed_databases m
-    set drift_count = $2, drift = $3::text::jsonb, drift_at = $4
+    set drift_count = $2, drift = $3::text::jsonb, drift_at = $4, failures = 0,
+        failing_since = null, retry_at = null, error = null
     from (select id, drift from managed_databases where id = $1 for update) former
-    where m.id = former.id returning former.drift <> m.drift as news
+    where m.id = former.id and m.wanted_digest = $5 and m.applied_at = $6
+        and (m.lease_until is null or m.lease_until <= $4)
+    returning former.drift <> m.drift as news
     """,
 )
 FIGURES = Statement(

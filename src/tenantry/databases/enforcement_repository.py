@@ -169,12 +169,21 @@ class EnforcementRepository:
         await tx.execute(queries.FAIL, database_id, lease_id, retry_at, error, now)
 
     async def drifted(
-        self, tx: Transaction, database_id: UUID, found: Mapping[str, int], now: datetime
+        self,
+        tx: Transaction,
+        database_id: UUID,
+        found: Mapping[str, int],
+        now: datetime,
+        digest: bytes,
+        applied_at: datetime | None,
     ) -> bool:
-        """So many differences of each kind were found; whether it was otherwise before."""
-        count = sum(found.values())
-        said = json.dumps(dict(found))
-        return bool(await tx.fetchval(queries.DRIFTED, database_id, count, said, now))
+        """So many differences of each kind were found; whether that is news.
+
+        Nothing is remembered where the server was not to do just this, and nothing else, since
+        it was applied then.
+        """
+        said = sum(found.values()), json.dumps(dict(found)), now, digest, applied_at
+        return bool(await tx.fetchval(queries.DRIFTED, database_id, *said))
 
     async def figures(self, tx: Transaction, now: datetime) -> list[ServerFigures]:
         """How far each server that is to follow does so."""
