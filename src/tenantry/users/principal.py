@@ -9,7 +9,7 @@ from tenantry.users.model import UserData, UserStatus
 
 PASSWORD_CHANGE_ONLY = frozenset({"user.change_password", "whoami", "logout"})
 """What a user may do who must change the password first."""
-SECOND_FACTOR_ONLY = frozenset({"login.second_factor", "whoami", "logout"})
+SECOND_FACTOR_ONLY = frozenset({"login.second_factor", "logout"})
 """What a user may do who has given the password and not yet the second factor."""
 
 REFRESH_ONLY = frozenset({"session.refresh", "session.terminate", "logout"})
