@@ -50,6 +50,7 @@ class DatabaseAssembly:
             vault=self.secrets,
             tenants=self._tenants,
             connections=self._on.connections,
+            logins=self.logins,
             clock=self._on.clock,
             cursor_key=self._on.cursor_key,
         )

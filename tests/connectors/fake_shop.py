@@ -1,5 +1,6 @@
 """The shop on a server that only pretends."""
 
+from tenantry.databases.address import Address
 from tenantry.privileges.model import DatabaseObject, Privilege, object_named
 from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.database_server import FakeDatabaseServer
@@ -31,6 +32,7 @@ class FakeShop:
 
     def __init__(self) -> None:
         self.database = "shop"
+        self.address = Address("pretended", None, "shop", "keeper")
         self.clock = ShiftedClock()
         tables = (("public", "goods"), ("public", "orders"))
         self.connector = FakeDatabaseServer(*tables, clock=self.clock)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from tenantry.databases.address import Address
 from tenantry.databases.model import FoundState, Plan, Policy, WantedState
 from tenantry.databases.planning import diff
 from tenantry.databases.ports import DatabaseConnector
@@ -31,6 +32,10 @@ class Shop(Protocol):
 
     @property
     def database(self) -> str: ...
+
+    @property
+    def address(self) -> Address:
+        """Where it is, for its owner."""
 
     @property
     def connector(self) -> DatabaseConnector: ...

@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument("-S", dest="socket", required=True)
     parser.add_argument("-u", dest="user", required=True)
     parser.add_argument("-e", dest="statements")
-    parser.add_argument("database", nargs="?")
+    parser.add_argument("-D", dest="database")
     given = parser.parse_args()
     try:
         connection = pymysql.connect(

@@ -1,14 +1,12 @@
 """`tenantry database plan|apply|drift|dump|login`: what is statements, or takes its time."""
 
-import os
-import shutil
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from tenantry.cli import session
 from tenantry.cli.bar import bar
+from tenantry.cli.database_client import start_client
 from tenantry.cli.invocation import Plain, current
 from tenantry.databases.actions import GetDatabaseAction
 from tenantry.databases.enforcing_actions import (
@@ -21,7 +19,7 @@ from tenantry.databases.enforcing_actions import (
     PlanFinding,
 )
 from tenantry.databases.login_actions import MAX_MINUTES, DatabaseLogin, LoginToDatabaseAction
-from tenantry.databases.managed import DatabaseKind, ManagedDatabase, Standing
+from tenantry.databases.managed import ManagedDatabase, Standing
 from tenantry.errors import StateConflict
 
 if TYPE_CHECKING:
@@ -131,39 +129,27 @@ async def _until_applied(transport: "Transport", database: str) -> ManagedDataba
     help="How long the login is good.",
 )
 @click.option("--run", "run_client", is_flag=True, help="Start psql or mysql with it.")
-def login(database: str, *, minutes: int, run_client: bool) -> None:
+@click.argument("arguments", nargs=-1, metavar="[-- ARGUMENTS]")
+def login(database: str, arguments: tuple[str, ...], *, minutes: int, run_client: bool) -> None:
     """Get a login of your own to DATABASE that ends by itself, and print its address.
 
     It may do just what you may do, and is shut when you are locked. With --run the client of the
-    server is started instead, and the password is not shown.
+    server is started instead, and the password is shown to nobody; what comes after -- is for that
+    client. An address that is printed has the password in it: whoever can list the processes of
+    this machine reads it, if it becomes an argument of a command.
     """
     from tenantry.cli.output import note, say, show
 
+    if arguments and not run_client:
+        raise click.UsageError("Arguments for the client need --run.")
     opened = session.run(LoginToDatabaseAction(database, minutes)).data
     if run_client:
-        _start_client(opened)
+        start_client(opened, arguments)
     if current().output not in (None, "table"):
         show(current(), opened, DatabaseLogin)
         return
     say(opened.dsn)
     note(f"Good until {opened.valid_until.astimezone():%Y-%m-%d %H:%M}.")
-
-
-def _start_client(opened: DatabaseLogin) -> None:
-    """Become the client; the password goes by its environment, which only this person can read."""
-    is_postgresql = opened.kind is DatabaseKind.POSTGRESQL
-    names = ("psql",) if is_postgresql else ("mariadb", "mysql")
-    program = next((path for name in names if (path := shutil.which(name))), None)
-    if program is None:
-        raise click.UsageError(f"{' or '.join(names)} is not installed here.")
-    place = ["-h" if is_postgresql or not opened.host.startswith("/") else "-S", opened.host]
-    if opened.port is not None:
-        place += ["-p" if is_postgresql else "-P", str(opened.port)]
-    user = ["-U" if is_postgresql else "-u", opened.username]
-    secret = {"PGPASSWORD" if is_postgresql else "MYSQL_PWD": opened.password}
-    sys.stdout.flush()
-    arguments = [program, *place, *user, opened.remote_name]
-    os.execve(program, arguments, os.environ | secret)  # noqa: S606 - the person's own client
 
 
 def _show(found: DatabasePlan, nothing: str) -> None:

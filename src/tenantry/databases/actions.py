@@ -88,6 +88,12 @@ class ModifyDatabaseAction(OnDatabase[ManagedDatabaseResult], frozen=True):
 
 
 class RemoveDatabaseAction(OnDatabase[ManagedDatabaseResult], frozen=True):
-    """Stop managing a database. What its server enforces now stays there; see revert."""
+    """Stop managing a database. What its server enforces now stays there; see revert.
+
+    Logins to it that are still good are shut first, as nobody would do so later.
+    """
 
     tag: ClassVar[str] = "database.remove"
+    force: Annotated[
+        bool, msgspec.Meta(description="Also where the server cannot be reached to shut logins")
+    ] = False

@@ -177,6 +177,11 @@ LOGIN_USERS = Statement(
     where l.database_id = $1 and l.name = any($2)
     """,
 )
+OPEN_LOGINS = Statement(
+    "databases.open_logins",
+    "Credentials of one database that may still be good.",
+    "select name from database_logins where database_id = $1 order by name",
+)
 ENDED_LOGINS = Statement(
     "databases.ended_logins",
     "Credentials whose time is over, with the database that each is of.",

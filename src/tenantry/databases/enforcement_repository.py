@@ -227,6 +227,10 @@ class EnforcementRepository:
         rows = await tx.fetch(queries.LOGIN_USERS, database_id, list(names))
         return {row["name"]: row["username"] for row in rows}
 
+    async def open_logins(self, tx: Transaction, database_id: UUID) -> list[str]:
+        """The names on the server of those whose logins are not known to be shut."""
+        return [row["name"] for row in await tx.fetch(queries.OPEN_LOGINS, database_id)]
+
     async def ended_logins(self, tx: Transaction, now: datetime) -> list[EndedLogin]:
         """Credentials whose time is over."""
         rows = await tx.fetch(queries.ENDED_LOGINS, now)

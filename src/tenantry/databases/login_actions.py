@@ -20,6 +20,7 @@ class DatabaseLogin(Record, frozen=True, kw_only=True):
     kind: DatabaseKind
     host: str
     port: int | None
+    tls: bool
     remote_name: str
     username: str
     password: SecretText
@@ -38,7 +39,8 @@ class LoginToDatabaseAction(OnDatabase[DatabaseLoginResult], frozen=True):
     """Get a login of one's own to a managed database, good for an hour unless said otherwise.
 
     It may do on the server just what one may do here, and ends at once when one is locked.
-    Another login takes the place of the first.
+    Another login takes the place of the first. An account that was on the server before, and was
+    adopted, keeps its own password and gets no login.
     """
 
     tag: ClassVar[str] = "database.login"

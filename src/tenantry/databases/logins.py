@@ -2,8 +2,9 @@
 
 import asyncio
 import secrets
-from datetime import timedelta
-from urllib.parse import quote
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from tenantry.databases.enforcement import Enforcement
@@ -13,13 +14,21 @@ from tenantry.databases.login_actions import (
     DatabaseLoginResult,
     LoginToDatabaseAction,
 )
-from tenantry.databases.managed import ManagedDatabase, Standing
+from tenantry.databases.managed import DatabaseKind, ManagedDatabase, Standing
 from tenantry.databases.model import PrincipalKind, WantedPrincipal
+from tenantry.databases.ports import DatabaseConnector
 from tenantry.databases.repository import ManagedDatabaseRepository
 from tenantry.databases.servers import Servers
 from tenantry.databases.wanted import wanted_state
-from tenantry.errors import ConnectionError, DatabaseNotFound, StateConflict, TenantryError
-from tenantry.kernel.action import SYSTEM, Note, acting_as, current_actor
+from tenantry.errors import (
+    ConnectionError,
+    DatabaseNotFound,
+    PermissionError,
+    StateConflict,
+    TenantryError,
+    TransactionConflict,
+)
+from tenantry.kernel.action import SYSTEM, Note, Outcome, acting_as, current_actor
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Database
 from tenantry.record import require_well_formed
@@ -28,6 +37,10 @@ from tenantry.users.access import Scope
 PASSWORD_BYTES = 24
 PATIENCE = 5.0
 """Seconds to wait for the server to have all that was granted and taken."""
+_ADOPTED = (
+    "{} was on the server before and was adopted: it keeps the password that it has there."
+    " A login that ends by itself would take that password away."
+)
 
 
 class DatabaseLogins:
@@ -61,45 +74,84 @@ class DatabaseLogins:
             raise StateConflict("Only a user can log in to a database.")
         # Whoever may do something in a database gets in, in whatever tenant either is.
         with acting_as(SYSTEM):
-            return await self._open(action, actor.id)
+            managed, _ = await self._own(action.database, actor.id)
+            try:
+                return await self._open(action, managed, actor.id)
+            except TransactionConflict:
+                raise
+            except ConnectionError as error:
+                # Of what cannot be reached no entry is written otherwise; who asked is to be seen.
+                await self._note(managed, outcome=Outcome.FAILED, reason=error.code)
+                raise
 
-    async def _open(self, action: LoginToDatabaseAction, user_id: UUID) -> DatabaseLoginResult:
+    async def close_all(self, managed: ManagedDatabase) -> None:
+        """Shut all logins that are open, whether their time is over or not."""
         async with self._database.autocommit() as tx:
-            managed = await self._databases.get(tx, action.database, Scope())
-        await self._own(managed, user_id)
+            names = await self._repository.open_logins(tx, managed.id)
+        if names:
+            connector = await self._servers.connector(managed)
+            for name in names:
+                await connector.close_login(managed.id, name)
+
+    async def _open(
+        self, action: LoginToDatabaseAction, managed: ManagedDatabase, user_id: UUID
+    ) -> DatabaseLoginResult:
         await self._followed(managed)
-        principal = await self._own(managed, user_id)
+        _, principal = await self._own(managed.name, user_id)
         password = secrets.token_urlsafe(PASSWORD_BYTES)
         now = self._clock.now()
         until = now + timedelta(minutes=action.minutes)
-        async with self._database.transaction() as tx:
-            await self._repository.open_login(tx, managed.id, user_id, principal.name, now, until)
-            tx.note(Note(managed.name, managed.id, None, {"valid_until": (None, until)}))
         connector = await self._servers.connector(managed)
-        await connector.open_login(managed.id, principal.name, password, until)
-        return DatabaseLoginResult(
-            DatabaseLogin(
-                database=managed.name,
-                kind=managed.kind,
-                host=managed.host,
-                port=managed.port,
-                remote_name=managed.remote_name,
-                username=principal.name,
-                password=password,
-                dsn=_dsn(managed, principal.name, password),
-                valid_until=until,
-            )
-        )
+        # Remembered first, so that it is shut in time whatever happens after this.
+        async with self._database.autocommit() as tx:
+            await self._repository.open_login(tx, managed.id, user_id, principal.name, now, until)
+        try:
+            await connector.open_login(managed.id, principal.name, password, until)
+        except PermissionError as error:  # Tenantry's own login is meant, not the actor
+            raise StateConflict("Tenantry may not give out logins on the server.") from error
+        await self._require_still(connector, managed, principal, user_id)
+        await self._note(managed, {"valid_until": (None, until)})
+        return DatabaseLoginResult(_told(managed, principal.name, password, until))
 
-    async def _own(self, managed: ManagedDatabase, user_id: UUID) -> WantedPrincipal:
-        """The actor's principal on the server, if the actor may do anything there now."""
+    async def _require_still(
+        self,
+        connector: DatabaseConnector,
+        managed: ManagedDatabase,
+        principal: WantedPrincipal,
+        user_id: UUID,
+    ) -> None:
+        """Shut it again where it has been taken meanwhile: what shuts logins saw none to shut."""
+        try:
+            present, own = await self._own(managed.name, user_id)
+            if (present.id, own.name) != (managed.id, principal.name):
+                raise DatabaseNotFound(field="database")
+        except TenantryError:
+            await connector.close_login(managed.id, principal.name)
+            raise
+
+    async def _own(self, name: str, user_id: UUID) -> tuple[ManagedDatabase, WantedPrincipal]:
+        """The database, and the actor's principal there, if the actor may do anything there now."""
+        async with self._database.autocommit() as tx:
+            managed = await self._databases.get(tx, name, Scope())
         snapshot = await self._enforcement.snapshot(managed)
         wanted = wanted_state(snapshot.holdings, self._clock.now())
         for principal in wanted.principals:
             is_own = principal.kind is PrincipalKind.USER and principal.id == user_id
+            if is_own and principal.adopted and not principal.locked:
+                raise StateConflict(_ADOPTED.format(principal.name), field="database")
             if is_own and not principal.locked:
-                return principal
+                return managed, principal
         raise DatabaseNotFound(field="database")
+
+    async def _note(
+        self,
+        managed: ManagedDatabase,
+        changes: Mapping[str, tuple[object, object]] | None = None,
+        outcome: Outcome = Outcome.SUCCEEDED,
+        reason: str | None = None,
+    ) -> None:
+        async with self._database.transaction() as tx:
+            tx.note(Note(managed.name, managed.id, None, changes or {}, outcome, reason))
 
     async def _followed(self, managed: ManagedDatabase) -> None:
         """Wait until the server enforces all that is granted now."""
@@ -127,12 +179,32 @@ class DatabaseLogins:
             raise ConnectionError("The server cannot be made to follow just now.") from error
 
 
+def _told(managed: ManagedDatabase, username: str, password: str, until: datetime) -> DatabaseLogin:
+    return DatabaseLogin(
+        database=managed.name,
+        kind=managed.kind,
+        host=managed.host,
+        port=managed.port,
+        tls=managed.tls,
+        remote_name=managed.remote_name,
+        username=username,
+        password=password,
+        dsn=_dsn(managed, username, password),
+        valid_until=until,
+    )
+
+
 def _dsn(managed: ManagedDatabase, username: str, password: str) -> str:
-    scheme = "postgresql" if managed.kind == "postgresql" else "mysql"
+    """The address for programs; the host of a socket is said as an option, as everywhere."""
+    is_postgresql = managed.kind is DatabaseKind.POSTGRESQL
     secret = f"{quote(username, safe='')}:{quote(password, safe='')}"
-    name = quote(managed.remote_name, safe="")
-    if managed.host.startswith("/"):
-        return f"{scheme}://{secret}@/{name}?host={quote(managed.host, safe='')}"
+    is_socket = managed.host.startswith("/")
     host = f"[{managed.host}]" if ":" in managed.host else managed.host
     port = f":{managed.port}" if managed.port is not None else ""
-    return f"{scheme}://{secret}@{host}{port}/{name}"
+    options = {"host": managed.host} if is_socket else {}
+    if managed.tls:
+        options |= {"sslmode": "require"} if is_postgresql else {"ssl-mode": "REQUIRED"}
+    scheme = "postgresql" if is_postgresql else "mysql"
+    place = f"{'' if is_socket else host}{port}/{quote(managed.remote_name, safe='')}"
+    query = f"?{urlencode(options, quote_via=quote, safe='')}" if options else ""
+    return f"{scheme}://{secret}@{place}{query}"

@@ -123,8 +123,12 @@ class DatabaseConnector(Protocol):
     ) -> None:
         """Let the principal log in with this password until then. Replaces an earlier one.
 
-        The password must be ASCII; no statement holds it. StateConflict where it is not ours.
+        The password must be ASCII; no statement holds it. StateConflict where it is not there, or
+        not made by us: what was adopted has a password of its own, which somebody uses.
         """
 
     async def close_login(self, scope: UUID, name: str) -> int:
-        """Let nobody log in as it, forget its password, and end its connections: how many."""
+        """Let nobody log in as it, forget its password, and end its connections: how many.
+
+        Also where it is gone already: none. StateConflict where it was not made by us.
+        """

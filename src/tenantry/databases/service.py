@@ -12,6 +12,7 @@ from tenantry.databases.actions import (
     RemoveDatabaseAction,
 )
 from tenantry.databases.address import Address
+from tenantry.databases.logins import DatabaseLogins
 from tenantry.databases.managed import DatabaseKind, ManagedDatabase
 from tenantry.databases.repository import Limits, ManagedDatabaseRepository, address_in
 from tenantry.databases.servers import Connections
@@ -41,6 +42,7 @@ class DatabaseService:
         vault: SecretVault,
         tenants: TenantService,
         connections: Connections,
+        logins: DatabaseLogins,
         clock: Clock,
         cursor_key: bytes,
     ) -> None:
@@ -49,6 +51,7 @@ class DatabaseService:
         self._vault = vault
         self._tenants = tenants
         self._connections = connections
+        self._logins = logins
         self._clock = clock
         self._cursor_key = cursor_key
 
@@ -123,8 +126,16 @@ class DatabaseService:
         return ManagedDatabaseResult(after)
 
     async def remove_database(self, action: RemoveDatabaseAction) -> ManagedDatabaseResult:
-        """Manage a database no longer; its server stays as it is."""
+        """Manage a database no longer; its server stays as it is, but for logins that are open.
+
+        ConnectionError where they cannot be shut, unless it is forced.
+        """
         require_well_formed(action)
+        if not action.force:
+            async with self._database.autocommit() as tx:
+                scope = Scope.of(current_actor())
+                managed = await self._databases.get(tx, action.database, scope)
+            await self._logins.close_all(managed)
         async with self._database.transaction() as tx:
             before = await self._databases.lock(tx, action.database, Scope.of(current_actor()))
             await self._databases.delete(tx, before.id)

@@ -4,16 +4,16 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextvars import Context
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from tenantry.databases.enforcement import Enforcement
+from tenantry.databases.enforcement import LONGEST_PAUSE, Enforcement
 from tenantry.databases.enforcement_repository import EnforcementRepository
 from tenantry.databases.enforcing_actions import ApplyDatabaseAction
 from tenantry.databases.managed import ManagedDatabase
 from tenantry.databases.ports import ServerFigures
 from tenantry.databases.repository import ManagedDatabaseRepository
 from tenantry.databases.servers import Servers
-from tenantry.errors import TenantryError
+from tenantry.errors import DatabaseNotFound, StateConflict, TenantryError
 from tenantry.kernel.action import SYSTEM, Origin, Run, running
 from tenantry.kernel.clock import Clock, uuid7
 from tenantry.kernel.transaction import Database
@@ -49,6 +49,7 @@ class DatabaseWatch:
         self._clock = clock
         self._drift_interval = drift_interval
         self._busy: dict[str, asyncio.Task[None]] = {}
+        self._failed: dict[str, tuple[int, datetime]] = {}
 
     async def run_forever(self) -> None:
         """Look, and look again; each database is worked on by itself."""
@@ -78,10 +79,22 @@ class DatabaseWatch:
             drifting = await self._repository.drift_due(tx, now - self._drift_interval, now)
             ended = await self._repository.ended_logins(tx, now)
         work = [(name, self._follow) for name in due]
-        work += [(name, self._compare) for name in drifting]
-        work += [(login.database, self._end_logins) for login in ended]
+        # What follows remembers itself when to try again; the others may look that up here.
+        work += [(name, self._compare) for name in drifting if not self._rests(name)]
+        names = {login.database for login in ended if not self._rests(login.database)}
+        work += [(name, self._end_logins) for name in sorted(names)]
         for name, kind in work:
             self._begin(name, kind)
+
+    def _rests(self, name: str) -> bool:
+        """Whether the last work on it failed, and not long ago."""
+        return name in self._failed and self._clock.now() < self._failed[name][1]
+
+    def _rest(self, name: str) -> None:
+        """Leave it alone for a while, longer each time."""
+        failures = self._failed[name][0] + 1 if name in self._failed else 1
+        pause = min(timedelta(seconds=2**failures), LONGEST_PAUSE)
+        self._failed[name] = failures, self._clock.now() + pause
 
     def _begin(self, name: str, work: Work) -> None:
         if name in self._busy or len(self._busy) >= AT_ONCE:
@@ -96,9 +109,14 @@ class DatabaseWatch:
             async with self._database.autocommit() as tx:
                 managed = await self._databases.get(tx, name, Scope())
             await work(managed)
+            self._failed.pop(name, None)
+        except DatabaseNotFound:
+            self._failed.pop(name, None)
         except (TenantryError, OSError, TimeoutError) as error:
+            self._rest(name)
             logger.warning("database %s does not follow: %s", name, error)
         except Exception:  # one database must not stop the others
+            self._rest(name)
             logger.exception("database %s does not follow", name)
 
     async def _follow(self, managed: ManagedDatabase) -> None:
@@ -122,8 +140,16 @@ class DatabaseWatch:
         async with self._database.autocommit() as tx:
             ended = await self._repository.ended_logins(tx, now)
         connector = await self._servers.connector(managed)
+        refused: StateConflict | None = None
         for login in ended:
-            if login.database_id == managed.id:
+            if login.database_id != managed.id:
+                continue
+            try:
                 await connector.close_login(managed.id, login.name)
-                async with self._database.autocommit() as tx:
-                    await self._repository.close_login(tx, managed.id, login.user_id, now)
+            except StateConflict as error:  # what somebody has made of one keeps no other open
+                refused = error
+                continue
+            async with self._database.autocommit() as tx:
+                await self._repository.close_login(tx, managed.id, login.user_id, now)
+        if refused is not None:
+            raise refused

@@ -106,13 +106,17 @@ class FakeDatabaseServer:
         self, scope: UUID, name: str, password: str, valid_until: datetime
     ) -> None:
         await self._reach("open_login")
-        one = self._require_ours(scope, name)
+        if not self._is_ours(scope, name):
+            raise StateConflict(f"there is no {name} there")
+        one = self.principals[name]
         self.principals[name] = replace(one, can_login=True, valid_until=valid_until)
         self.passwords[name] = password
 
     async def close_login(self, scope: UUID, name: str) -> int:
         await self._reach("close_login")
-        self.principals[name] = replace(self._require_ours(scope, name), can_login=False)
+        if not self._is_ours(scope, name):
+            return 0
+        self.principals[name] = replace(self.principals[name], can_login=False)
         self.passwords.pop(name, None)
         return self.connections.pop(name, 0)
 
@@ -153,10 +157,11 @@ class FakeDatabaseServer:
     def _ours(self, scope: UUID) -> set[str]:
         return {name for name, made_for in self.scopes.items() if made_for == scope}
 
-    def _require_ours(self, scope: UUID, name: str) -> FoundPrincipal:
-        if name not in self._ours(scope):
-            raise StateConflict(f"{name} is not there, or has not our mark")
-        return self.principals[name]
+    def _is_ours(self, scope: UUID, name: str) -> bool:
+        there = name in self.principals
+        if there and not (name in self._ours(scope) and is_generated(name, scope)):
+            raise StateConflict(f"{name} was not made by Tenantry")
+        return there
 
     def _found(self, scope: UUID, told: set[str]) -> FoundState:
         ours = self._ours(scope)

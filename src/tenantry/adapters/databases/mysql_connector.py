@@ -26,7 +26,7 @@ STEPS_AT_ONCE = 50
 """How many statements the thread runs before it tells how far it is."""
 NO_SUCH_THREAD = 1094
 NOBODY = UUID(int=0)
-_TAKEN = "there is no {} there that is ours"
+_NOT_MADE = "{} was not made by Tenantry, so its password is none of Tenantry's business"
 
 
 class MysqlConnector:
@@ -87,7 +87,8 @@ class MysqlConnector:
         statements = self._opening(name, password)
 
         def run(session: Session) -> None:
-            self._require_ours(session, scope, name)
+            if not self._is_ours(session, scope, name):
+                raise StateConflict(f"there is no {name} there")
             for statement in statements:
                 session.ask(statement)
 
@@ -95,7 +96,8 @@ class MysqlConnector:
 
     async def close_login(self, scope: UUID, name: str) -> int:
         def run(session: Session) -> int:
-            self._require_ours(session, scope, name)
+            if not self._is_ours(session, scope, name):
+                return 0
             session.ask(self.dialect.lock(name))
             return self._ended(session, [name]).total()
 
@@ -183,9 +185,11 @@ class MysqlConnector:
             time.sleep(0.01)
         return Counter(ended.values())
 
-    def _require_ours(self, session: Session, scope: UUID, name: str) -> None:
-        if not is_generated(name, scope) or name not in self._names(session):
-            raise StateConflict(_TAKEN.format(name))
+    def _is_ours(self, session: Session, scope: UUID, name: str) -> bool:
+        """Whether we have made it; False where it is not there, StateConflict for any other."""
+        if not is_generated(name, scope):
+            raise StateConflict(_NOT_MADE.format(name))
+        return name in self._names(session)
 
 
 def lock_of(scope: UUID) -> str:

@@ -21,7 +21,7 @@ from tenantry.adapters.databases.quoting import postgresql_principal, postgresql
 from tenantry.adapters.databases.scram import scram_verifier
 from tenantry.databases.address import Address
 from tenantry.databases.model import FoundState, Plan, Step
-from tenantry.databases.names import marker
+from tenantry.databases.names import is_generated, marker
 from tenantry.databases.ports import Dialect, Progress, ServerCheck
 from tenantry.errors import ConnectionError, PermissionError, StateConflict
 from tenantry.jobs.failpoints import failpoint
@@ -30,6 +30,7 @@ STEPS_AT_ONCE = 100
 """How many statements one transaction has: a crash undoes no more than these."""
 TRIES = 4
 _TAKEN = "{} is on the server and has not our mark; adopt it or remove it"
+_NOT_MADE = "{} was not made by Tenantry, so its password is none of Tenantry's business"
 _BUSY = (
     asyncpg.InternalServerError,  # "tuple concurrently updated": two grants on one object met
     asyncpg.DeadlockDetectedError,
@@ -118,19 +119,23 @@ class PostgresConnector:
         until = postgresql_text(valid_until.astimezone(UTC).isoformat())
         statement = f"LOGIN PASSWORD {verifier} VALID UNTIL {until}"
         async with self._connection() as connection:
-            await self._require_ours(connection, scope, name)
+            if not await self._is_ours(connection, scope, name):
+                raise StateConflict(f"there is no {name} there")
             await connection.execute(f"ALTER ROLE {postgresql_principal(name)} {statement}")
 
     async def close_login(self, scope: UUID, name: str) -> int:
         async with self._connection() as connection:
-            await self._require_ours(connection, scope, name)
+            if not await self._is_ours(connection, scope, name):
+                return 0
             await connection.execute(self.dialect.lock(name))
             return (await _end(connection, [name])).total()
 
-    async def _require_ours(self, connection: asyncpg.Connection, scope: UUID, name: str) -> None:
+    async def _is_ours(self, connection: asyncpg.Connection, scope: UUID, name: str) -> bool:
+        """Whether we have made it; False where it is not there, StateConflict for any other."""
         rows = await connection.fetch(_MARKS, [name])
-        if not rows or rows[0]["mark"] != marker(scope):
-            raise StateConflict(_TAKEN.format(name) if rows else f"there is no {name} there")
+        if rows and (rows[0]["mark"] != marker(scope) or not is_generated(name, scope)):
+            raise StateConflict(_NOT_MADE.format(name))
+        return bool(rows)
 
     @asynccontextmanager
     async def _connection(self, deadline: float | None = None) -> AsyncIterator[asyncpg.Connection]:
@@ -146,6 +151,12 @@ class PostgresConnector:
                     connection.terminate()
 
     async def _connect(self) -> asyncpg.Connection:
+        try:
+            return await self._connected()
+        except asyncpg.ObjectNotInPrerequisiteStateError as error:
+            raise ConnectionError("The database takes no connections now.") from error
+
+    async def _connected(self) -> asyncpg.Connection:
         address = self._address
         limit = str(int(self._deadline * 1000))
         return await asyncpg.connect(
