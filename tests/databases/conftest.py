@@ -21,6 +21,7 @@ from tenantry.kernel.action import acting_as
 from tenantry.settings import Settings
 from tenantry.tenants.actions import CreateTenantAction
 from tenantry.tenants.model import CreatedTenant
+from tenantry.testing.users import make_user
 from tenantry.users.model import UserData
 from tests.connectors.fixtures import maria_shop, mariadb, postgres_shop, shop_postgres
 from tests.connectors.postgres_shop import PostgresShop
@@ -57,6 +58,12 @@ async def acme(tenantry: App) -> CreatedTenant:
     """A tenant beside the first one."""
     action = CreateTenantAction("acme")
     return (await tenantry.tenants.create_tenant.wait_for_complete(action)).data
+
+
+@pytest.fixture
+async def ada(tenantry: App) -> UserData:
+    """Somebody of the first tenant."""
+    return await make_user(tenantry, "ada")
 
 
 @pytest.fixture

@@ -29,11 +29,6 @@ from tests.databases.servers import Shop
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-async def ada(tenantry: App) -> UserData:
-    return await make_user(tenantry, "ada")
-
-
 async def give(tenantry: App, name: str, **more: object) -> None:
     said = {"principal": name, "permissions": ["SELECT"], "database": "shop", "table": "orders"}
     action = GiveAction(**said | more)  # type: ignore[arg-type]  # of any field

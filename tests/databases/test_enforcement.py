@@ -1,14 +1,11 @@
 """What is granted is what the server allows: at once, also after a crash, and no longer."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Sequence
 from datetime import timedelta
 
 import asyncpg
 import pytest
 
-from tenantry.adapters.databases import postgresql_connector
 from tenantry.app import App
 from tenantry.databases.actions import GetDatabaseAction, RemoveDatabaseAction
 from tenantry.databases.enforcing_actions import (
@@ -28,12 +25,11 @@ from tenantry.databases.managed import ManagedDatabase, Standing
 from tenantry.databases.model import PrincipalKind
 from tenantry.databases.names import generated_name
 from tenantry.errors import ConnectionError, DatabaseConflict, DatabaseNotFound, StateConflict
-from tenantry.grants.actions import GiveAction, RevokeAccessAction, RevokeAction
+from tenantry.grants.actions import GiveAction, RevokeAccessAction
 from tenantry.kernel.action import acting_as
 from tenantry.lockout.actions import LockAccountAction
 from tenantry.roles.actions import AssignRolesAction, CreateRoleAction
 from tenantry.testing.clock import ShiftedClock
-from tenantry.testing.users import make_user
 from tenantry.users.actions import PurgeUserAction
 from tenantry.users.model import UserData
 from tests.databases.conftest import Trail
@@ -43,11 +39,6 @@ pytestmark = pytest.mark.anyio
 
 READ_ORDERS = "select * from public.orders"
 ADD_ORDER = "insert into public.orders values (1, 2)"
-
-
-@pytest.fixture
-async def ada(tenantry: App) -> UserData:
-    return await make_user(tenantry, "ada")
 
 
 def login_of(managed: ManagedDatabase, user: UserData) -> str:
@@ -172,57 +163,6 @@ async def test_a_lock_shuts_the_login_and_ends_its_connections(
         await shop.connect(opened.username, opened.password)
     with pytest.raises(DatabaseNotFound):
         await login(tenantry, ada)
-
-
-async def test_a_revocation_puts_out_who_is_in_and_the_audit_says_how_many(
-    tenantry: App, managed: ManagedDatabase, shop: Shop, ada: UserData, trail: Trail
-) -> None:
-    await give(tenantry, ada, "SELECT", table="orders")
-    await apply(tenantry)
-    opened = await login(tenantry, ada)
-    session = await shop.connect(opened.username, opened.password)
-    revoke = RevokeAccessAction(principal="ada", database="shop")
-    await tenantry.grants.revoke_access.wait_for_complete(revoke)
-    await follow(tenantry)
-    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
-        await session.fetch("select 1")
-    newest = (await trail("database.apply"))[0]
-    assert newest.changes["connections_ended"] == [None, {"ada": 1}]
-
-
-async def test_who_was_to_be_put_out_when_a_plan_broke_off_is_put_out_by_the_next(
-    tenantry: App,
-    managed: ManagedDatabase,
-    shop: Shop,
-    ada: UserData,
-    clock: ShiftedClock,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    await give(tenantry, ada, "SELECT", table="orders")
-    await give(tenantry, ada, "SELECT", table="people")
-    await apply(tenantry)
-    opened = await login(tenantry, ada)
-    session = await shop.connect(opened.username, opened.password)
-    revoke = RevokeAction(principal="ada", permissions=["SELECT"], database="shop", table="orders")
-    await tenantry.grants.revoke.wait_for_complete(revoke)
-    with monkeypatch.context() as broken:
-        broken.setattr(postgresql_connector, "_end", _lost)
-        await follow(tenantry)
-    assert await standing(tenantry) is Standing.FAILING
-    assert (await plan(tenantry)).empty, "the revocation itself was done"
-    assert await session.fetchval("select 1") == 1
-    clock.advance(minutes=10)
-    await follow(tenantry)
-    assert await standing(tenantry) is Standing.APPLIED
-    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
-        await session.fetch("select 1")
-
-
-async def _lost(_: asyncpg.Connection, names: Sequence[str]) -> Counter[str]:
-    """The line is lost just when connections were to be ended."""
-    if names:
-        raise ConnectionError
-    return Counter()
 
 
 async def test_a_grant_that_ends_by_time_ends_on_the_server_too(
