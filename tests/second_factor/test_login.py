@@ -84,7 +84,7 @@ async def test_t7_the_password_alone_is_good_for_the_second_step_and_nothing_els
         with acting_as(actor, HOME), pytest.raises(PermissionError) as denied:
             await run(tenantry, action)
         assert denied.value.data["reason"] == "need_second_factor"
-    assert actor.only == {"login.second_factor", "logout"}
+    assert actor.only == frozenset({"login.second_factor", "logout"})
 
 
 async def run(tenantry: App, action: Action[Any]) -> None:
