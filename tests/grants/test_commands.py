@@ -134,10 +134,17 @@ def test_gains_and_losses_are_drawn_by_user(
     lost = PrivilegeOn(
         privilege=Privilege.INSERT, database=None, schema=None, table=None, within="acme"
     )
-    effect = RoleEffect(user_id=UUID(int=1), username="amy", gains=[gained], loses=[lost])
-    assert effect_drawn(effect) == Branch(
-        "amy", [Branch("+ UPDATE on sales"), Branch("- INSERT on everything of acme")]
+    effect = RoleEffect(
+        user_id=UUID(int=1),
+        username="amy",
+        gains=[gained],
+        loses=[lost],
+        gained_permissions=["user.lock"],
+        lost_permissions=["user.unlock"],
     )
+    plus = [Branch("+ UPDATE on sales"), Branch("+ user.lock")]
+    minus = [Branch("- INSERT on everything of acme"), Branch("- user.unlock")]
+    assert effect_drawn(effect) == Branch("amy", [*plus, *minus])
     answers.append(Page([effect], "more"))
     assert main(["grant", "what-if", "staff", "--permissions", "UPDATE", "--every-database"]) == 0
     shown = capsys.readouterr()

@@ -7,9 +7,7 @@ import pytest
 
 from tenantry.app import App
 from tenantry.errors import InvalidInput
-from tenantry.grants.actions import (
-    WhatIfRoleAction,
-)
+from tenantry.grants.actions import WhatIfRoleAction
 from tenantry.grants.model import RoleChange
 from tenantry.kernel.action import acting_as
 from tenantry.kernel.modifier import OptionalState, TriState
@@ -107,7 +105,7 @@ async def test_the_change_of_a_role_is_tried_out_without_being_made(
         "amy": (["INSERT on e", "SELECT on e"], ["INSERT on d", "SELECT on d"]),
         "zoe": (["INSERT on e", "SELECT on e"], ["SELECT on d"]),
     }
-    same = ["INSERT", "select", "user.lock"]
+    same = ["INSERT", "select"]
     assert await effects(permissions=OptionalState.update(same)) == {}
     with pytest.raises(InvalidInput, match=r"did you mean user\.lock"):
         await effects(permissions=OptionalState.update(["user.lokc"]))

@@ -307,6 +307,9 @@ async def test_many_candidates_of_whom_few_may_are_passed_over_page_by_page(
     await give("many", "SELECT", database="d", valid_from=clock.now() + timedelta(days=1))
     await give("user-29", "SELECT", database="d")
     assert await holders(tenantry, "SELECT", database="d", limit=2) == ["user-29"]
+    action = ListHoldersAction(permission="SELECT", database="d", limit=1)
+    page = await tenantry.grants.list_holders.wait_for_complete(action)
+    assert [holder.username for holder in page.items] == ["user-29"], "the first page is full"
 
 
 DATABASES = (None, "acme-sales", "umbrella-sales", "nobodys")

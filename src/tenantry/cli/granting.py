@@ -99,7 +99,9 @@ def explain(
 
 @click.command("what-if", cls=Plain)
 @click.argument("role")
-@click.option("--permissions", multiple=True, help="A privilege that it would have; repeatable.")
+@click.option(
+    "--permissions", multiple=True, help="A privilege or permission that it would have; repeatable."
+)
 @click.option("--databases", multiple=True, help="A database that it would hold on; repeatable.")
 @click.option("--every-database", is_flag=True, help="It would hold on every database.")
 @click.option("--domain-name", help="Tenant in which the role's name is looked up first.")
@@ -202,6 +204,8 @@ def effect_drawn(effect: RoleEffect) -> Branch:
     """What a change does to one user, as a tree."""
     gains = [Branch(f"+ {one.label()}") for one in effect.gains]
     loses = [Branch(f"- {one.label()}") for one in effect.loses]
+    gains += [Branch(f"+ {tag}") for tag in effect.gained_permissions]
+    loses += [Branch(f"- {tag}") for tag in effect.lost_permissions]
     return Branch(effect.username, [*gains, *loses])
 
 

@@ -273,7 +273,8 @@ class ExplainAction(OnUser[ExplainResult], frozen=True, kw_only=True):
 class ListHoldersAction(Action[Page[Holder]], frozen=True, kw_only=True):
     """List the users who may do something on the whole of an object now, oldest first.
 
-    A page may hold fewer than were asked for, and even none, while there are more.
+    A page may hold fewer than were asked for while there are more, where thousands in a row come
+    into question and may not.
     """
 
     tag: ClassVar[str] = "grant.list_holders"
@@ -290,7 +291,8 @@ class ListHoldersAction(Action[Page[Holder]], frozen=True, kw_only=True):
 class WhatIfRoleAction(Action[Page[RoleEffect]], frozen=True, kw_only=True):
     """Show who would gain and lose what if a role were changed like this; changes nothing.
 
-    Those who would notice nothing are left out, so a page may hold fewer than were asked for.
+    It tells privileges on databases, and permissions of the system such as ``user.lock``. Those who
+    would notice nothing are left out, so a page may hold fewer than were asked for.
     """
 
     tag: ClassVar[str] = "grant.what_if"

@@ -14,6 +14,7 @@ import msgspec
 from tenantry.decisions.facts import GrantFacts, RoleFacts, TenantFacts, UserFacts
 from tenantry.kernel.transaction import Statement, Transaction
 from tenantry.privileges.model import DatabaseObject, Privilege
+from tenantry.users.model import UserRole
 
 _SOUGHT = """
     ($5::text[] is null or (g.privilege = any($5) and (g.database is null or (g.database = $6::text
@@ -26,7 +27,7 @@ LOAD = Statement(
     " grants, the tenants that are concerned, and whose databases are.",
     f"""
     with recursive asked as (
-        select u.id, u.username, u.tenant_id, u.status, u.locked_at, u.lock_expires_at,
+        select u.id, u.username, u.tenant_id, u.role, u.status, u.locked_at, u.lock_expires_at,
             array(select m.role_id from role_members m
                 where m.user_id = u.id and ($9::uuid[] is null or m.role_id = any($9))) as role_ids
         from users u where u.id = any($1::uuid[])
@@ -84,6 +85,10 @@ class Loaded:
     """Of users, roles and tenants."""
     statuses: Mapping[UUID, str]
     """Of users and tenants, as they are stored."""
+    tags: Mapping[UUID, frozenset[str]]
+    """Of roles: their permissions of the system."""
+    plain: Collection[UUID]
+    """The users whose built-in role leaves it to roles what they may do in the system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +142,8 @@ async def load(
         | {t.id: t.name for t in tenants}
         | {u.id: u.username for u in users},
         statuses={u.id: u.status for u in users} | {t.id: t.status for t in tenants},
+        tags={r.id: frozenset(p for p in r.permissions if "." in p) for r in roles},
+        plain=frozenset(u.id for u in users if u.role is UserRole.USER),
     )
 
 
@@ -144,6 +151,7 @@ class _User(msgspec.Struct, frozen=True):
     id: UUID
     username: str
     tenant_id: UUID
+    role: UserRole
     status: str
     locked_at: datetime | None
     lock_expires_at: datetime | None

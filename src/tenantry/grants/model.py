@@ -219,6 +219,9 @@ class RoleEffect(Record, frozen=True, kw_only=True):
     username: str
     gains: list[PrivilegeOn]
     loses: list[PrivilegeOn]
+    gained_permissions: list[str]
+    """Permissions of the system, such as ``user.lock``."""
+    lost_permissions: list[str]
 
 
 class RoleChange(Modifier, frozen=True, kw_only=True):

@@ -32,6 +32,7 @@ from tenantry.grants.loading import Sought
 from tenantry.grants.model import Asked, Consistency, Holder, RoleEffect, ServerEnforcement
 from tenantry.grants.ports import Answers, Effects, Users
 from tenantry.grants.principals import Principals
+from tenantry.grants.tags import TagEffect, tag_effects
 from tenantry.grants.telling import effect_told, explanation_told, permissions_told
 from tenantry.kernel.action import SYSTEM, Actor, acting_as, current_actor
 from tenantry.kernel.clock import Clock
@@ -43,15 +44,17 @@ from tenantry.roles.rules import Vocabulary
 from tenantry.users.access import Scope
 from tenantry.users.model import UserData, UserKey
 
-Candidates = Callable[[Transaction, UUID | None], Awaitable[list[UUID]]]
+Candidates = Callable[[Transaction, UUID | None, int], Awaitable[list[UUID]]]
 Chosen = Callable[[Sequence[UUID]], Awaitable[list[UUID]]]
 
 ONESELF = "current_user"
 """Whoever asks; no user bears this name."""
 MOST_HELPFUL = 200
 """Among so many roles those are looked for that would help."""
-ROUNDS = 5
-"""So often a page goes on looking where few of those who come into question really may."""
+MOST_AT_ONCE = 1000
+"""So many who come into question are looked at together."""
+MOST_LOOKED_AT = 5000
+"""So many are looked at for one page, where few of them really may."""
 
 
 class QuestionService:
@@ -168,9 +171,9 @@ class QuestionService:
         async with self._everything() as tx:
             roles = await self._holders.opening_roles(tx, privilege, on)
 
-        async def some(tx: Transaction, after: UUID | None) -> list[UUID]:
+        async def some(tx: Transaction, after: UUID | None, limit: int) -> list[UUID]:
             return await self._holders.candidates(
-                tx, scope, privilege, on, roles, after=after, limit=action.limit + 1
+                tx, scope, privilege, on, roles, after=after, limit=limit
             )
 
         async def chosen(user_ids: Sequence[UUID]) -> list[UUID]:
@@ -197,8 +200,8 @@ class QuestionService:
             heirs = await self._holders.heirs(tx, role.id)
         effects: dict[UUID, RoleEffect] = {}
 
-        async def some(tx: Transaction, after: UUID | None) -> list[UUID]:
-            return await self._holders.members(tx, scope, heirs, after, action.limit + 1)
+        async def some(tx: Transaction, after: UUID | None, limit: int) -> list[UUID]:
+            return await self._holders.members(tx, scope, heirs, after, limit)
 
         async def chosen(user_ids: Sequence[UUID]) -> list[UUID]:
             async with self._everything() as tx:
@@ -210,11 +213,16 @@ class QuestionService:
                     whole=True,
                 )
                 people = await self._holders.described(tx, user_ids)
+            loaded = picture.loaded
             found = picture.effects(user_ids, role.id, change)
+            tags = tag_effects(loaded, user_ids, role.id, change.tags, picture.now)
             for person in people:
-                if person.user_id in found:
+                if person.user_id in found.keys() | tags.keys():
                     effects[person.user_id] = effect_told(
-                        person, found[person.user_id], picture.loaded.names
+                        person,
+                        found.get(person.user_id, ([], [])),
+                        tags.get(person.user_id, TagEffect()),
+                        loaded.names,
                     )
             return [user_id for user_id in user_ids if user_id in effects]
 
@@ -229,23 +237,27 @@ class QuestionService:
         some: Candidates,
         chosen: Chosen,
     ) -> tuple[list[UUID], str | None]:
-        """Users in order of their ids, chosen from candidates, and where to go on."""
+        """Users in order of their ids, chosen from candidates, and where to go on.
+
+        Where few are chosen, ever more candidates are looked at, until the page is full.
+        """
         after = None
         if cursor is not None:
             (last,) = unseal(self._cursor_key, question, cursor)
             after = UUID(last)
         found: list[UUID] = []
-        for _ in range(ROUNDS):
+        looked_at, at_once = 0, limit + 1
+        while looked_at < MOST_LOOKED_AT and len(found) <= limit:
             async with self._database.autocommit() as tx:
-                candidates = await some(tx, after)
+                candidates = await some(tx, after, at_once)
             if candidates:
                 found += await chosen(candidates)
-            if len(candidates) <= limit:
+            if len(candidates) < at_once:
                 after = None
                 break
             after = candidates[-1]
-            if len(found) > limit:
-                break
+            looked_at += at_once
+            at_once = max(at_once, min(2 * at_once, MOST_AT_ONCE))
         if len(found) > limit:
             after = found[limit - 1]
         if after is None:

@@ -30,6 +30,7 @@ class NewRole:
     """What would become of a role; None stays as it is."""
 
     permissions: frozenset[Privilege] | None
+    tags: frozenset[str] | None
     databases: list[str] | None
     databases_said: bool
 
@@ -114,19 +115,20 @@ def require_present(user: UserData) -> None:
 def required_change(change: RoleChange, vocabulary: Vocabulary) -> NewRole:
     """What would become of the role; InvalidInput where nothing is said or makes no sense.
 
-    Permissions of the system may be named as they are for a role; they decide on no database.
+    Permissions of the system are named among the others, as they are for a role.
     """
     said = change.changes()
     if not said:
         raise InvalidInput.of("change", "empty", "names nothing to change")
-    permissions = databases = None
+    permissions = tags = databases = None
     if "permissions" in said:
         named = {permission_named(text, vocabulary) for text in change.permissions.value()}
         permissions = frozenset(Privilege(n) for n in named if not is_system_permission(n))
+        tags = frozenset(n for n in named if is_system_permission(n))
     if said.get("databases") is not None:
         databases = [str(name) for name in said["databases"]]
         if not databases:
             raise InvalidInput.of("databases", "empty", "must name one; null is every database")
         for name in databases:
             required_object(name, None, None)
-    return NewRole(permissions, databases, databases_said="databases" in said)
+    return NewRole(permissions, tags, databases, databases_said="databases" in said)

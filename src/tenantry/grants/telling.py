@@ -18,6 +18,7 @@ from tenantry.grants.model import (
     StillHeld,
 )
 from tenantry.grants.permissions import EffectivePrivilege, UserPermissions, digest
+from tenantry.grants.tags import TagEffect
 from tenantry.privileges.model import DatabaseObject, Privilege, expanded
 from tenantry.users.model import UserData
 
@@ -109,7 +110,10 @@ def still_held_told(held: Mapping[Privilege, Sequence[Path]], names: Names) -> l
 
 
 def effect_told(
-    person: Holder, effect: tuple[Iterable[Effective], Iterable[Effective]], names: Names
+    person: Holder,
+    effect: tuple[Iterable[Effective], Iterable[Effective]],
+    tags: TagEffect,
+    names: Names,
 ) -> RoleEffect:
     """What a user would gain and lose."""
     gains, loses = effect
@@ -118,6 +122,8 @@ def effect_told(
         username=person.username,
         gains=_gathered(gains, names),
         loses=_gathered(loses, names),
+        gained_permissions=sorted(tags.gains),
+        lost_permissions=sorted(tags.loses),
     )
 
 

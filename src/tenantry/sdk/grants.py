@@ -337,7 +337,8 @@ class GrantOperations(Operations):
     ) -> AsyncPages[RoleEffect]:
         """Who would gain and lose what if a role had other ``permissions`` or ``databases``.
 
-        Nothing is changed. ``databases=None`` means every database; what is not named stays.
+        Permissions of the system, such as ``user.lock``, are told beside privileges. Nothing is
+        changed. ``databases=None`` means every database; what is not named stays.
         """
         return await self._walk(
             lambda cursor: self._action(
