@@ -75,6 +75,21 @@ def test_an_invited_person_and_one_who_lost_the_password_set_one_with_a_token(
     assert manager.request_password_reset("lena") == manager.request_password_reset("nobody")
 
 
+def test_who_may_reset_passwords_and_no_more_resets_them_and_sets_none(
+    installation: Installation, manager: AccountManager
+) -> None:
+    manager.create_role("helpdesk", permissions=["user.reset_password"])
+    manager.create_user("lena", "the first passphrase")
+    manager.create_user("jane", "a sound passphrase of hers", roles=["helpdesk"])
+    with Client(*installation.params[:2], "jane", "a sound passphrase of hers") as client:
+        with pytest.raises(errors.PermissionError):
+            client.account.change_password("lena", NEW)
+        issued = client.account.reset_user_password("lena", mail=False)
+        assert client.account.reset_password(str(issued.token), NEW).username == "lena"
+    with Client(*installation.params[:2], "lena", NEW) as client:
+        assert client.account.whoami().username == "lena"
+
+
 def test_who_does_not_comply_is_reported(manager: AccountManager) -> None:
     manager.create_user("lena")
     reported = {row.username: row.shortcomings for row in manager.report_passwords()}
