@@ -8,14 +8,20 @@ import pytest
 
 from tenantry.app import App
 from tenantry.audit.actions import AuditVerification, SearchAuditAction, VerifyAuditAction
+from tenantry.audit.chain import Fault
 from tenantry.audit.model import AuditEntry
 from tenantry.auth.actions import AuthenticateAction
 from tenantry.kernel.action import ANONYMOUS, Origin, acting_as
-from tenantry.testing.users import PASSWORD
+from tenantry.testing.users import PASSWORD, make_user
 
 HERE = Origin(face="http", address="203.0.113.7", user_agent="test/1", request_id="r-1")
 
 Search = Callable[..., Awaitable[list[AuditEntry]]]
+ADD = (
+    "insert into audit_entries (tenant_id, at, id, run_id, action, outcome, actor, target, face)"
+    " values ($1, now(), $1, $1, 'login', 'failed', 'anonymous', 'eve', 'http')"
+)
+FIRST = "(select id from audit_entries order by position, id limit 1)"
 
 
 @pytest.fixture
@@ -65,3 +71,31 @@ async def verify(app: App, **fields: Any) -> AuditVerification:
         unsealed=answer.unsealed,
         oldest_unsealed=answer.oldest_unsealed,
     )
+
+
+async def faults(app: App) -> set[Fault]:
+    return {finding.fault for finding in (await verify(app)).findings}
+
+
+class Nowhere:
+    """An anchor that remembers nothing."""
+
+    async def append(self, number: int, head: bytes) -> None:
+        """Forget it."""
+
+    async def heads(self) -> list[tuple[int, str]]:
+        """Nothing."""
+        return []
+
+
+@pytest.fixture
+async def chain(tenantry: App) -> App:
+    """Three segments of the log, the middle one with some entries."""
+    await make_user(tenantry, "ada")
+    await seal(tenantry)
+    for name in ("bob", "cleo", "dora", "emil"):
+        await make_user(tenantry, name)
+    await seal(tenantry)
+    await make_user(tenantry, "fay")
+    await seal(tenantry)
+    return tenantry
