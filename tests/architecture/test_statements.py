@@ -15,7 +15,8 @@ from tenantry.audit.queries import CONDITIONS, search_statement, whole_statement
 from tenantry.kernel.transaction import Statement
 from tenantry.users.access import Scope
 from tenantry.users.model import UserFilter, UserOrder, UserStatus
-from tenantry.users.queries import CHANGEABLE, page_statement, update_statement
+from tenantry.users.queries import CHANGEABLE, update_statement
+from tenantry.users.search_queries import page_statement
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ from tenantry.kernel.modifier import OptionalState, TriState
 from tenantry.password_policies.actions import PasswordPolicyModifier, SetPasswordPolicyAction
 from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.users import make_user
-from tenantry.users import queries
+from tenantry.users import search_queries
 from tenantry.users.actions import ModifyUserAction, SearchUsersAction
 from tenantry.users.model import UserFilter, UserModifier
 
@@ -79,8 +79,8 @@ async def test_pages_of_who_must_change_are_the_same_whichever_way_they_are_foun
     await make_user(tenantry, "a5")
     for tenant in ("default", "Other"):
         await limit_age(tenantry, tenant, 30)
-    monkeypatch.setattr(queries, "LOOKED_THROUGH", looked_through)
-    monkeypatch.setattr(queries, "MOST_SORTED", sorted_at_most)
+    monkeypatch.setattr(search_queries, "LOOKED_THROUGH", looked_through)
+    monkeypatch.setattr(search_queries, "MOST_SORTED", sorted_at_most)
     seen: list[str] = []
     cursor: str | None = None
     while len(seen) < 20:

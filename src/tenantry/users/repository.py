@@ -21,7 +21,7 @@ from tenantry.kernel.clock import Clock, uuid7
 from tenantry.kernel.page import Page, seal, unseal
 from tenantry.kernel.transaction import ConstraintViolation, Database, Row, Transaction
 from tenantry.passwords.rules import PasswordOwner, PasswordRules
-from tenantry.users import queries
+from tenantry.users import queries, search_queries
 from tenantry.users.access import Scope
 from tenantry.users.model import (
     UserCreator,
@@ -117,14 +117,14 @@ class UserRepository:
         if cursor is not None:
             value, user_id = unseal(self._cursor_key, question, cursor)
             after = value, user_id
-        statement, arguments = queries.page_statement(
+        statement, arguments = search_queries.page_statement(
             scope, wanted, order, limit + 1, after, self._clock.now()
         )
         rows = await tx.fetch(statement, *arguments)
         items = await self._users_of(tx, rows[:limit])
         if len(rows) <= limit:
             return Page(items)
-        position = _position(rows[limit - 1], queries.order_column(order))
+        position = _position(rows[limit - 1], search_queries.order_column(order))
         return Page(items, seal(self._cursor_key, question, position))
 
     async def find_tenant(self, tx: Transaction, name: str, scope: Scope) -> UUID | None:
