@@ -32,7 +32,7 @@ from tenantry.databases.model import (
     WantedPrincipal,
     WantedState,
 )
-from tenantry.databases.names import kind_of, umbrella_name
+from tenantry.databases.names import is_generated, kind_of, umbrella_name
 from tenantry.privileges.model import DEFAULT_SCHEMA, DatabaseObject, Level, Privilege
 
 UNUSABLE = "IDENTIFIED VIA mysql_native_password USING 'invalid'"
@@ -108,9 +108,10 @@ class MysqlDialect:
         return f"DROP {what} {_grantee(name)}"
 
     def lock(self, name: str) -> str:
-        """Its password is forgotten, too."""
+        """Its password is forgotten, too; an adopted one's stays, as it was set by somebody else."""
         unusable = MYSQL_UNUSABLE if self._is_mysql else UNUSABLE
-        return f"ALTER USER {mysql_grantee(name)} {unusable} ACCOUNT LOCK"
+        forgotten = f"{unusable} " if is_generated(name) else ""
+        return f"ALTER USER {mysql_grantee(name)} {forgotten}ACCOUNT LOCK"
 
     def grants(self, rights: Iterable[Right]) -> list[tuple[str, list[Right]]]:
         """GRANT and SET DEFAULT ROLE."""

@@ -24,7 +24,7 @@ from tenantry.databases.model import (
     WantedPrincipal,
     WantedState,
 )
-from tenantry.databases.names import marker, owner_name
+from tenantry.databases.names import is_generated, marker, owner_name
 from tenantry.privileges.model import DatabaseObject, Privilege
 
 _IN_SCHEMAS = frozenset({RightKind.SCHEMA, RightKind.TABLE, RightKind.OWNER})
@@ -94,8 +94,9 @@ class PostgresDialect:
         )
 
     def lock(self, name: str) -> str:
-        """Its password is forgotten, too."""
-        return f"ALTER ROLE {postgresql_principal(name)} NOLOGIN PASSWORD NULL"
+        """Its password is forgotten, too; an adopted one's stays, as it was set by somebody else."""
+        forgotten = " PASSWORD NULL" if is_generated(name) else ""
+        return f"ALTER ROLE {postgresql_principal(name)} NOLOGIN{forgotten}"
 
     def grants(self, rights: Iterable[Right]) -> list[tuple[str, list[Right]]]:
         """GRANT, ALTER DEFAULT PRIVILEGES and ALTER TABLE ... OWNER TO."""
