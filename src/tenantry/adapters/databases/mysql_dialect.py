@@ -108,7 +108,7 @@ class MysqlDialect:
         return f"DROP {what} {_grantee(name)}"
 
     def lock(self, name: str) -> str:
-        """Its password is forgotten, too; an adopted one's stays, as it was set by somebody else."""
+        """Its password is forgotten, too; an adopted one's is not ours and stays."""
         unusable = MYSQL_UNUSABLE if self._is_mysql else UNUSABLE
         forgotten = f"{unusable} " if is_generated(name) else ""
         return f"ALTER USER {mysql_grantee(name)} {forgotten}ACCOUNT LOCK"

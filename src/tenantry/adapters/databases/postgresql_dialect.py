@@ -94,7 +94,7 @@ class PostgresDialect:
         )
 
     def lock(self, name: str) -> str:
-        """Its password is forgotten, too; an adopted one's stays, as it was set by somebody else."""
+        """Its password is forgotten, too; an adopted one's is not ours and stays."""
         forgotten = " PASSWORD NULL" if is_generated(name) else ""
         return f"ALTER ROLE {postgresql_principal(name)} NOLOGIN{forgotten}"
 
