@@ -82,6 +82,7 @@ def settings(
         hash_wait=60.0,
         hash_queue=1000,
         login_delay=0,
+        database_acquire_timeout=20.0,
         managed_hosts=(ip_network("127.0.0.0/8"), str(postgres.socket_folder)),
     )
 
