@@ -75,11 +75,13 @@ async def test_a_removed_entry_leaves_a_gap_between_its_neighbours(
     chain: App, owner: asyncpg.Connection
 ) -> None:
     # Where others' transactions are under way beside this test, there are more segments than three.
-    number, ids = await owner.fetchrow(
+    found = await owner.fetchrow(
         "select s.number, array_agg(e.id order by e.position, e.id) from audit_seals s"
         " join audit_entries e on e.position >= s.from_position and e.position < s.to_position"
         " group by s.number having count(*) >= 3 order by s.number limit 1"
     )
+    assert found is not None
+    number, ids = found
     await owner.execute("delete from audit_entries where id = $1", ids[1])
     (finding,) = (await verify(chain)).findings
     assert (finding.fault, finding.segment) == (Fault.ENTRY_REMOVED, number)
