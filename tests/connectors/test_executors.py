@@ -110,13 +110,14 @@ async def test_an_executor_that_may_not_is_refused_with_a_reason(a_shop: Postgre
 
 async def test_worlds_settle_on_mariadb_without_root(maria_shop: MariaShop) -> None:
     pattern = maria_shop.database.replace("_", "\\_")
+    keeper = f"keeper_{uuid4().hex[:8]}"  # a walkthrough has its own on the same server
     await maria_shop.run(
-        "create user keeper@localhost identified by 'keep'",
-        f"grant all on `{pattern}`.* to keeper@localhost with grant option",
-        "grant select, update, insert, delete on mysql.* to keeper@localhost",
-        "grant create user, process, connection admin on *.* to keeper@localhost",
+        f"create user {keeper}@localhost identified by 'keep'",
+        f"grant all on `{pattern}`.* to {keeper}@localhost with grant option",
+        f"grant select, update, insert, delete on mysql.* to {keeper}@localhost",
+        f"grant create user, process, connection admin on *.* to {keeper}@localhost",
     )
-    address = Address(maria_shop.address.host, None, maria_shop.database, "keeper")
+    address = Address(maria_shop.address.host, None, maria_shop.database, keeper)
     maria_shop.connector = MysqlConnector(DatabaseKind.MARIADB, address, "keep")
     cast = maria_shop.cast()
     for seed in range(3):
