@@ -15,7 +15,7 @@ from functools import partial
 import bcrypt
 from argon2 import PasswordHasher as Argon2
 from argon2 import Type, extract_parameters
-from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.exceptions import HashingError, InvalidHashError, VerificationError
 
 from tenantry.adapters.argon2_memory import WorkingMemory
 from tenantry.adapters.hash_threads import HashThreads
@@ -73,8 +73,11 @@ class ThreadedHasher:
     def _verify(self, stored: str, password: str) -> bool:
         if not self._is_present(stored):
             return _verify_other(self._argon2, stored, password)
-        salt, expected = map(_unpadded, stored.rsplit("$", 2)[1:])
-        made = self._memory.argon2id(_normalised(password), salt, len(expected))
+        try:
+            salt, expected = map(_unpadded, stored.rsplit("$", 2)[1:])
+            made = self._memory.argon2id(_normalised(password), salt, len(expected))
+        except (ValueError, HashingError):
+            return False  # it only looks as if it were one
         return hmac.compare_digest(made, expected)
 
     @property
