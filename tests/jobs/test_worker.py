@@ -1,6 +1,7 @@
 """Jobs are promised in a commit and then done, once, whatever happens in between."""
 
 import asyncio
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from tenantry.app import App
 from tenantry.errors import JobNotFound, StateConflict
 from tenantry.jobs.actions import GetJobAction, ListJobsAction, RetryJobAction
-from tenantry.jobs.model import MAX_ATTEMPTS, JobState
+from tenantry.jobs.model import MAX_ATTEMPTS, JobState, pause_after
 from tenantry.jobs.worker import Handler, Progress, Receipt
 from tenantry.kernel.action import Actor, ActorKind, acting_as
 from tenantry.testing.clock import ShiftedClock
@@ -250,3 +251,8 @@ async def test_the_figures_tell_of_open_and_stuck_jobs(tenantry: App, clock: Shi
     found = await tenantry.job_service.figures()
     assert (found["pending_jobs"], found["stuck_jobs"]) == (1, 1)
     assert 60 <= found["oldest_job_seconds"] < 70
+
+
+def test_what_fails_for_days_is_still_tried_every_five_minutes() -> None:
+    assert [pause_after(n).total_seconds() for n in (1, 2, 9)] == [1, 2, 256]
+    assert {pause_after(n) for n in (10, 48, 10_000)} == {timedelta(minutes=5)}

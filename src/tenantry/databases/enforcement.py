@@ -25,13 +25,13 @@ from tenantry.databases.reports import labels_of
 from tenantry.databases.servers import Servers
 from tenantry.databases.wanted import next_boundary, wanted_state
 from tenantry.errors import StateConflict, TenantryError
+from tenantry.jobs.model import pause_after
 from tenantry.kernel.action import SYSTEM, Note, acting_as
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Database
 
 LEASE = timedelta(seconds=30)
 BEAT = timedelta(seconds=1)
-LONGEST_PAUSE = timedelta(minutes=5)
 MOST_STATEMENTS = 200
 """So many statements of one apply stand in its audit entry; how many there were, always."""
 
@@ -249,8 +249,8 @@ class Enforcement:
         said = str(error) if isinstance(error, TenantryError) else type(error).__name__
         async with self._database.autocommit() as tx:
             state = await self._enforcement.state(tx, managed.id)
-            pause = min(timedelta(seconds=2**state.failures), LONGEST_PAUSE)
             now = self._clock.now()
-            await self._enforcement.fail(tx, managed.id, lease, now + pause, said, now)
+            retry_at = now + pause_after(state.failures + 1)
+            await self._enforcement.fail(tx, managed.id, lease, retry_at, said, now)
         if not state.failures:
             self._alarm(f"The server of database {managed.name} does not follow.", [said])

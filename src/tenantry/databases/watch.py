@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import Context
 from datetime import datetime, timedelta
 
-from tenantry.databases.enforcement import LONGEST_PAUSE, Enforcement
+from tenantry.databases.enforcement import Enforcement
 from tenantry.databases.enforcement_repository import EnforcementRepository
 from tenantry.databases.enforcing_actions import ApplyDatabaseAction
 from tenantry.databases.managed import ManagedDatabase
@@ -14,6 +14,7 @@ from tenantry.databases.ports import ServerFigures
 from tenantry.databases.repository import ManagedDatabaseRepository
 from tenantry.databases.servers import Servers
 from tenantry.errors import DatabaseNotFound, StateConflict, TenantryError
+from tenantry.jobs.model import pause_after
 from tenantry.kernel.action import SYSTEM, Origin, Run, running
 from tenantry.kernel.clock import Clock, uuid7
 from tenantry.kernel.transaction import Database
@@ -93,8 +94,7 @@ class DatabaseWatch:
     def _rest(self, name: str) -> None:
         """Leave it alone for a while, longer each time."""
         failures = self._failed[name][0] + 1 if name in self._failed else 1
-        pause = min(timedelta(seconds=2**failures), LONGEST_PAUSE)
-        self._failed[name] = failures, self._clock.now() + pause
+        self._failed[name] = failures, self._clock.now() + pause_after(failures + 1)
 
     def _begin(self, name: str, work: Work) -> None:
         if name in self._busy or len(self._busy) >= AT_ONCE:

@@ -41,4 +41,5 @@ LEASE = timedelta(minutes=2)
 
 def pause_after(attempts: int) -> timedelta:
     """How long to wait after so many failed attempts: 1 s, doubling, at most 5 minutes."""
-    return min(timedelta(seconds=2 ** (attempts - 1)), timedelta(minutes=5))
+    doublings = min(attempts - 1, 20)  # as what fails for days would be too long for a number
+    return min(timedelta(seconds=2**doublings), timedelta(minutes=5))
