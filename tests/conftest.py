@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from ipaddress import ip_network
 from pathlib import Path
 from uuid import UUID
@@ -13,6 +13,8 @@ import pytest
 from tenantry.adapters.postgres.embedded import EmbeddedPostgres
 from tenantry.adapters.valkey import EmbeddedValkey
 from tenantry.app import App, open_app
+from tenantry.audit.actions import SearchAuditAction
+from tenantry.audit.model import AuditEntry
 from tenantry.kernel.action import Actor, ActorKind
 from tenantry.settings import Settings
 from tenantry.testing.clock import ShiftedClock
@@ -23,6 +25,7 @@ from tenantry.users.model import UserData, UserRole
 from tests.guides.printed import summary
 
 OTHER_TENANT = UUID(int=2)
+Trail = Callable[[str], Awaitable[list[AuditEntry]]]
 
 
 @pytest.fixture(scope="session")
@@ -162,3 +165,14 @@ def superadmin() -> Actor:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say which of the guides' texts were run; where they are not at hand, nothing is skipped."""
     terminalreporter.write_line(summary())
+
+
+@pytest.fixture
+def trail(tenantry: App) -> Trail:
+    """The audit entries of a tag, newest first."""
+
+    async def entries(tag: str) -> list[AuditEntry]:
+        page = await tenantry.audit.search.wait_for_complete(SearchAuditAction(action=tag))
+        return page.items
+
+    return entries

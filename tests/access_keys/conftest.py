@@ -13,8 +13,6 @@ from tenantry.access_keys.model import AccessKeyData, IssuedAccessKey, KeyActor
 from tenantry.access_keys.processors import AccessKeyProcessors
 from tenantry.access_keys.repository import AccessKeyRepository
 from tenantry.app import App
-from tenantry.audit.actions import SearchAuditAction
-from tenantry.audit.model import AuditEntry
 from tenantry.kernel.action import Origin
 from tenantry.testing.users import make_user
 from tenantry.users.model import UserData
@@ -22,7 +20,6 @@ from tenantry.users.model import UserData
 Keys = Callable[[UserData], Awaitable[list[AccessKeyData]]]
 Issue = Callable[..., Awaitable[IssuedAccessKey]]
 Identify = Callable[..., Awaitable[KeyActor]]
-Trail = Callable[[str], Awaitable[list[AuditEntry]]]
 
 HOME = Origin(face="test", address="192.0.2.7")
 
@@ -101,14 +98,3 @@ def issue(access_keys: AccessKeyProcessors) -> Issue:
         return await access_keys.issue.wait_for_complete(action)
 
     return issued
-
-
-@pytest.fixture
-def trail(tenantry: App) -> Trail:
-    """The entries of a tag, newest first."""
-
-    async def entries(tag: str) -> list[AuditEntry]:
-        page = await tenantry.audit.search.wait_for_complete(SearchAuditAction(action=tag))
-        return page.items
-
-    return entries

@@ -16,8 +16,9 @@ from tenantry.errors import StateConflict
 from tenantry.kernel.action import acting_as
 from tenantry.testing.clock import ShiftedClock
 from tenantry.users.model import UserData
+from tests.conftest import Trail
 
-from .conftest import Issue, Keys, Trail
+from .conftest import Issue, Keys
 
 pytestmark = pytest.mark.anyio
 

@@ -34,8 +34,9 @@ from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.users import make_user
 from tenantry.users.actions import DeleteUserAction
 from tenantry.users.model import UserData, UserRole
+from tests.conftest import Trail
 
-from .conftest import Identify, Issue, Keys, Trail
+from .conftest import Identify, Issue, Keys
 
 pytestmark = pytest.mark.anyio
 

@@ -1,6 +1,6 @@
 """Compute put together over a real database and agents that only pretend."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -10,8 +10,6 @@ import pytest
 
 from tenantry.adapters.agents import LocalAgents
 from tenantry.app import App
-from tenantry.audit.actions import SearchAuditAction
-from tenantry.audit.model import AuditEntry
 from tenantry.compute.actions import CreateComputeSessionAction
 from tenantry.compute.launcher import Launcher
 from tenantry.compute.model import AgentData, AgentStatus, ComputeSessionData
@@ -28,7 +26,6 @@ from tenantry.testing.clock import ShiftedClock
 from tenantry.users.access import RoleGuard
 
 AGENT = "one"
-Trail = Callable[[str], Awaitable[list[AuditEntry]]]
 
 
 @dataclass
@@ -122,14 +119,3 @@ async def compute(tenantry: App, clock: ShiftedClock) -> Compute:
     async with tenantry.database.autocommit() as tx:
         await repository.register_agent(tx, agent_data(clock), clock.now() - timedelta(seconds=1))
     return Compute(agents, folders, service, processors, upkeep, repository)
-
-
-@pytest.fixture
-def trail(tenantry: App) -> Trail:
-    """The entries of a tag, newest first."""
-
-    async def entries(tag: str) -> list[AuditEntry]:
-        page = await tenantry.audit.search.wait_for_complete(SearchAuditAction(action=tag))
-        return page.items
-
-    return entries

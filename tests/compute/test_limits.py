@@ -23,8 +23,9 @@ from tenantry.resources.actions import GetKeypairPolicyAction, ModifyKeypairPoli
 from tenantry.resources.model import KeypairPolicyModifier, Unspecified
 from tenantry.testing.clock import ShiftedClock
 from tenantry.users.model import UserData
+from tests.conftest import Trail
 
-from .conftest import AGENT, Compute, Trail
+from .conftest import AGENT, Compute
 
 pytestmark = pytest.mark.anyio
 

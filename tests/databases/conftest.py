@@ -10,8 +10,6 @@ import pytest
 
 from tenantry.adapters.postgres.embedded import EmbeddedPostgres
 from tenantry.app import App
-from tenantry.audit.actions import SearchAuditAction
-from tenantry.audit.model import AuditEntry
 from tenantry.databases.actions import AddDatabaseAction
 from tenantry.databases.enforcing_actions import ApplyDatabaseAction
 from tenantry.databases.login_actions import DatabaseLogin, LoginToDatabaseAction
@@ -33,7 +31,6 @@ __all__ = ["maria_shop", "mariadb", "postgres_shop", "shop_postgres"]
 DSN = "postgresql://keeper@127.0.0.1:5432/analytics"
 SECRET = "a quiet keeper of keys"
 AddDatabase = Callable[..., Awaitable[ManagedDatabase]]
-Trail = Callable[[str], Awaitable[list[AuditEntry]]]
 
 
 @pytest.fixture
@@ -64,17 +61,6 @@ async def acme(tenantry: App) -> CreatedTenant:
 async def ada(tenantry: App) -> UserData:
     """Somebody of the first tenant."""
     return await make_user(tenantry, "ada")
-
-
-@pytest.fixture
-def trail(tenantry: App) -> Trail:
-    """The entries of a tag, newest first."""
-
-    async def entries(tag: str) -> list[AuditEntry]:
-        page = await tenantry.audit.search.wait_for_complete(SearchAuditAction(action=tag))
-        return page.items
-
-    return entries
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from tenantry.roles.actions import AssignRolesAction, CreateRoleAction
 from tenantry.testing.clock import ShiftedClock
 from tenantry.users.actions import PurgeUserAction
 from tenantry.users.model import UserData
-from tests.databases.conftest import Trail
+from tests.conftest import Trail
 from tests.databases.servers import Shop
 
 pytestmark = pytest.mark.anyio

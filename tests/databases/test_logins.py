@@ -23,7 +23,8 @@ from tenantry.lockout.actions import LockAccountAction
 from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.users import make_user
 from tenantry.users.model import UserData
-from tests.databases.conftest import Managed, Somewhere, Trail
+from tests.conftest import Trail
+from tests.databases.conftest import Managed, Somewhere
 from tests.databases.servers import Shop
 
 pytestmark = pytest.mark.anyio

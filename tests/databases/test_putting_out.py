@@ -21,7 +21,7 @@ from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.users import make_user
 from tenantry.users.actions import DeleteUserAction, PurgeUserAction
 from tenantry.users.model import UserData
-from tests.databases.conftest import Trail
+from tests.conftest import Trail
 from tests.databases.servers import Shop
 from tests.databases.test_enforcement import (
     READ_ORDERS,

@@ -28,7 +28,8 @@ from tenantry.tenants.actions import AssignDatabaseToTenantAction
 from tenantry.tenants.model import CreatedTenant
 from tenantry.testing.users import make_user
 from tenantry.users.model import UserRole
-from tests.databases.conftest import DSN, SECRET, AddDatabase, Trail
+from tests.conftest import Trail
+from tests.databases.conftest import DSN, SECRET, AddDatabase
 
 pytestmark = pytest.mark.anyio
 

@@ -8,8 +8,6 @@ import asyncpg
 import pytest
 
 from tenantry.app import App
-from tenantry.audit.actions import SearchAuditAction
-from tenantry.audit.model import AuditEntry
 from tenantry.grants.actions import (
     CheckAction,
     ExplainAction,
@@ -32,7 +30,6 @@ Revoke = Callable[..., Awaitable[Revocation]]
 Held = Callable[..., Awaitable[list[GrantData]]]
 May = Callable[..., Awaitable[bool]]
 MakeRole = Callable[..., Awaitable[UUID]]
-Trail = Callable[[str], Awaitable[list[AuditEntry]]]
 
 ADD_ROLE = """
     insert into roles (id, tenant_id, name, name_key, permissions, databases, created_at,
@@ -176,17 +173,6 @@ def isolate(tenantry: App) -> Callable[..., Awaitable[None]]:
         await tenantry.tenants.set_isolation.wait_for_complete(action)
 
     return run
-
-
-@pytest.fixture
-def trail(tenantry: App) -> Trail:
-    """The audit entries of a tag, newest first."""
-
-    async def entries(tag: str) -> list[AuditEntry]:
-        page = await tenantry.audit.search.wait_for_complete(SearchAuditAction(action=tag))
-        return page.items
-
-    return entries
 
 
 async def explained(tenantry: App, user: str, permission: str, **on: str) -> Explanation:

@@ -15,8 +15,9 @@ from tenantry.tenants.actions import (
 from tenantry.testing.users import make_user
 from tenantry.users.actions import PreviewPurgeAction, PurgeUserAction
 from tenantry.users.model import UserData
+from tests.conftest import Trail
 
-from .conftest import Give, Held, MakeRole, May, Trail
+from .conftest import Give, Held, MakeRole, May
 
 pytestmark = pytest.mark.anyio
 

@@ -23,8 +23,9 @@ from tenantry.kernel.action import Outcome, acting_as
 from tenantry.testing.users import make_user
 from tenantry.users.actions import DeleteUserAction, PurgeUserAction
 from tenantry.users.model import UserData, UserRole
+from tests.conftest import Trail
 
-from .conftest import Give, Held, MakeRole, May, Trail
+from .conftest import Give, Held, MakeRole, May
 
 pytestmark = pytest.mark.anyio
 

@@ -11,8 +11,9 @@ from tenantry.grants.actions import RevokeAccessAction, RevokeAction
 from tenantry.kernel.action import Outcome, acting_as
 from tenantry.testing.users import make_user
 from tenantry.users.model import UserData
+from tests.conftest import Trail
 
-from .conftest import Give, Held, MakeRole, May, Revoke, Trail
+from .conftest import Give, Held, MakeRole, May, Revoke
 
 pytestmark = pytest.mark.anyio
 

@@ -5,8 +5,6 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tenantry.app import App
-from tenantry.audit.actions import SearchAuditAction
-from tenantry.audit.model import AuditEntry
 from tenantry.groups.actions import CreateGroupAction, ListGroupsAction
 from tenantry.groups.companion import GroupCompanion
 from tenantry.groups.model import GroupData
@@ -50,14 +48,3 @@ def groups_of(groups: GroupProcessors) -> GroupsOf:
         return [group.name for group in page.items]
 
     return names
-
-
-@pytest.fixture
-def trail(tenantry: App) -> Callable[[str], Awaitable[list[AuditEntry]]]:
-    """The entries of a tag, newest first."""
-
-    async def entries(tag: str) -> list[AuditEntry]:
-        page = await tenantry.audit.search.wait_for_complete(SearchAuditAction(action=tag))
-        return page.items
-
-    return entries

@@ -1,12 +1,10 @@
 """Creating, showing, listing, changing and deleting groups."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 
 from tenantry.app import App
-from tenantry.audit.model import AuditEntry
 from tenantry.errors import (
     GroupConflict,
     GroupNotFound,
@@ -30,11 +28,11 @@ from tenantry.kernel.modifier import OptionalState, TriState
 from tenantry.testing.users import make_user
 from tenantry.users.actions import GetUserAction
 from tenantry.users.model import UserData, UserRole
+from tests.conftest import Trail
 
 from .conftest import GroupsOf, MakeGroup
 
 pytestmark = pytest.mark.anyio
-Trail = Callable[[str], Awaitable[list[AuditEntry]]]
 
 
 async def test_an_admin_creates_a_group_in_the_own_tenant(

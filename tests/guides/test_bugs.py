@@ -15,7 +15,6 @@ import pytest
 
 from tenantry.app import App
 from tenantry.audit.actions import SearchAuditAction
-from tenantry.audit.model import AuditEntry
 from tenantry.auth.actions import AuthenticateAction
 from tenantry.compute.actions import CreateComputeSessionAction, RegisterAgentAction
 from tenantry.errors import (
@@ -49,6 +48,7 @@ from tenantry.users.model import (
     UserRole,
     UserStatus,
 )
+from tests.conftest import Trail
 from tests.docs.blocks import ROOT
 
 pytestmark = pytest.mark.anyio
@@ -60,7 +60,6 @@ CANNOT_APPLY: dict[int, str] = {
 """Faults of which nothing is left to test here, and why."""
 
 Modify = Callable[..., Awaitable[UserData]]
-Trail = Callable[[str], Awaitable[list[AuditEntry]]]
 
 
 @pytest.fixture
@@ -85,17 +84,6 @@ def modify(tenantry: App) -> Modify:
         return (await tenantry.users.modify_user.wait_for_complete(action)).data
 
     return changed
-
-
-@pytest.fixture
-def trail(tenantry: App) -> Trail:
-    """The entries of a tag, newest first."""
-
-    async def entries(tag: str) -> list[AuditEntry]:
-        page = await tenantry.audit.search.wait_for_complete(SearchAuditAction(action=tag))
-        return page.items
-
-    return entries
 
 
 @pytest.mark.parametrize("status", [UserStatus.ACTIVE, UserStatus.INACTIVE])

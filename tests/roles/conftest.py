@@ -5,8 +5,6 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tenantry.app import App
-from tenantry.audit.actions import SearchAuditAction
-from tenantry.audit.model import AuditEntry
 from tenantry.kernel.action import SYSTEM, Actor, acting_as
 from tenantry.roles.actions import AssignRolesAction, CreateRoleAction
 from tenantry.roles.model import RoleData
@@ -17,7 +15,6 @@ from tenantry.users.model import UserData
 MakeRole = Callable[..., Awaitable[RoleData]]
 Assign = Callable[..., Awaitable[None]]
 RolesOf = Callable[[UserData], Awaitable[list[str]]]
-Trail = Callable[[str], Awaitable[list[AuditEntry]]]
 
 
 @pytest.fixture
@@ -68,14 +65,3 @@ def roles_of(tenantry: App) -> RolesOf:
         return found.data.roles
 
     return names
-
-
-@pytest.fixture
-def trail(tenantry: App) -> Trail:
-    """The entries of a tag, newest first."""
-
-    async def entries(tag: str) -> list[AuditEntry]:
-        page = await tenantry.audit.search.wait_for_complete(SearchAuditAction(action=tag))
-        return page.items
-
-    return entries

@@ -17,8 +17,9 @@ from tenantry.tenants.actions import (
 from tenantry.testing.users import make_user
 from tenantry.users.actions import ModifyUserAction, PreviewPurgeAction, PurgeUserAction
 from tenantry.users.model import UserData, UserModifier
+from tests.conftest import Trail
 
-from .conftest import Assign, MakeRole, RolesOf, Trail
+from .conftest import Assign, MakeRole, RolesOf
 
 pytestmark = pytest.mark.anyio
 

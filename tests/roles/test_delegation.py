@@ -38,8 +38,9 @@ from tenantry.users.actions import (
     RestoreUserAction,
 )
 from tenantry.users.model import UserCreator, UserData, UserModifier, UserRole
+from tests.conftest import Trail
 
-from .conftest import Assign, MakeRole, Trail
+from .conftest import Assign, MakeRole
 
 pytestmark = pytest.mark.anyio
 

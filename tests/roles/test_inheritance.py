@@ -19,8 +19,9 @@ from tenantry.roles.actions import (
 from tenantry.roles.processors import RoleProcessors
 from tenantry.roles.repository import RoleRepository
 from tenantry.users.model import UserData
+from tests.conftest import Trail
 
-from .conftest import MakeRole, Trail
+from .conftest import MakeRole
 
 pytestmark = pytest.mark.anyio
 

@@ -26,8 +26,9 @@ from tenantry.tenants.actions import SetTenantIsolationAction
 from tenantry.testing.users import make_user
 from tenantry.users.actions import DeleteUserAction, ListUsersAction
 from tenantry.users.model import UserData, UserRole
+from tests.conftest import Trail
 
-from .conftest import Assign, MakeRole, RolesOf, Trail
+from .conftest import Assign, MakeRole, RolesOf
 
 pytestmark = pytest.mark.anyio
 

@@ -29,8 +29,9 @@ from tenantry.roles.model import Ensured, RoleData, RoleModifier
 from tenantry.roles.processors import RoleProcessors
 from tenantry.testing.users import make_user
 from tenantry.users.model import UserData, UserRole
+from tests.conftest import Trail
 
-from .conftest import Assign, MakeRole, RolesOf, Trail
+from .conftest import Assign, MakeRole, RolesOf
 
 pytestmark = pytest.mark.anyio
 

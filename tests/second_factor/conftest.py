@@ -1,14 +1,11 @@
 """The second factor put together with the login's own counter, sessions and hashes."""
 
 from base64 import b32decode
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import pytest
 
 from tenantry.app import App
-from tenantry.audit.actions import SearchAuditAction
-from tenantry.audit.model import AuditEntry
 from tenantry.kernel.action import acting_as
 from tenantry.second_factor.actions import EnrolSecondFactorAction, ProveSecondFactorAction
 from tenantry.second_factor.codes import STEP_SECONDS, code_at, step_at
@@ -18,8 +15,6 @@ from tenantry.second_factor.verifier import CodeVerifier
 from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.users import PASSWORD, make_user
 from tenantry.users.model import UserData
-
-Trail = Callable[[str], Awaitable[list[AuditEntry]]]
 
 
 @dataclass(frozen=True)
@@ -81,14 +76,3 @@ async def device(
         proven = await second_factor.prove.wait_for_complete(action)
     clock.advance(minutes=1)
     return Device(user, secret, list(proven.recovery_codes), clock)
-
-
-@pytest.fixture
-def trail(tenantry: App) -> Trail:
-    """The entries of a tag, newest first."""
-
-    async def entries(tag: str) -> list[AuditEntry]:
-        page = await tenantry.audit.search.wait_for_complete(SearchAuditAction(action=tag))
-        return page.items
-
-    return entries

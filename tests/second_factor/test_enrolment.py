@@ -34,8 +34,9 @@ from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.users import PASSWORD, make_user
 from tenantry.users.actions import GetUserAction, ModifyUserAction
 from tenantry.users.model import UserData, UserModifier, UserRole
+from tests.conftest import Trail
 
-from .conftest import Device, Trail, enrol
+from .conftest import Device, enrol
 
 pytestmark = pytest.mark.anyio
 HOME = Origin(face="test", address="192.0.2.7")

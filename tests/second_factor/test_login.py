@@ -25,8 +25,9 @@ from tenantry.kernel.modifier import OptionalState
 from tenantry.testing.users import PASSWORD
 from tenantry.users.actions import GetUserAction, ModifyUserAction
 from tenantry.users.model import UserModifier
+from tests.conftest import Trail
 
-from .conftest import Device, Trail
+from .conftest import Device
 
 pytestmark = pytest.mark.anyio
 HOME = Origin(face="test", address="192.0.2.7")

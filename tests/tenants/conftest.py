@@ -6,8 +6,6 @@ from typing import Any
 import pytest
 
 from tenantry.app import App
-from tenantry.audit.actions import SearchAuditAction
-from tenantry.audit.model import AuditEntry
 from tenantry.tenants.actions import CreateTenantAction, FindTenantAction
 from tenantry.tenants.model import CreatedTenant, TenantData
 from tenantry.testing.users import make_user
@@ -17,7 +15,6 @@ from tenantry.users.model import UserData, UserRole
 MakeTenant = Callable[..., Awaitable[CreatedTenant]]
 FindUser = Callable[[str], Awaitable[UserData | None]]
 FindTenant = Callable[[str], Awaitable[TenantData | None]]
-Trail = Callable[[str], Awaitable[list[AuditEntry]]]
 
 
 @pytest.fixture
@@ -71,14 +68,3 @@ async def wile(find_user: FindUser, acme: CreatedTenant) -> UserData:
     assert found is not None
     assert found.role is UserRole.ADMIN
     return found
-
-
-@pytest.fixture
-def trail(tenantry: App) -> Trail:
-    """The audit entries of a tag, newest first."""
-
-    async def entries(tag: str) -> list[AuditEntry]:
-        page = await tenantry.audit.search.wait_for_complete(SearchAuditAction(action=tag))
-        return page.items
-
-    return entries

@@ -24,7 +24,8 @@ from tenantry.tenants.actions import AssignUserToTenantAction, UpdateTenantActio
 from tenantry.tenants.model import CreatedTenant, TenantModifier
 from tenantry.testing.users import PASSWORD, make_user
 from tenantry.users.model import UserData, UserRole
-from tests.tenants.conftest import FindUser, MakeTenant, Trail
+from tests.conftest import Trail
+from tests.tenants.conftest import FindUser, MakeTenant
 
 pytestmark = pytest.mark.anyio
 

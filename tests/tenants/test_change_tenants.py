@@ -26,7 +26,8 @@ from tenantry.tenants.actions import (
 from tenantry.tenants.model import CreatedTenant, TenantData, TenantModifier
 from tenantry.testing.users import make_user
 from tenantry.users.model import UserData
-from tests.tenants.conftest import FindTenant, MakeTenant, Trail
+from tests.conftest import Trail
+from tests.tenants.conftest import FindTenant, MakeTenant
 
 pytestmark = pytest.mark.anyio
 

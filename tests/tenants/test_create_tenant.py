@@ -18,7 +18,8 @@ from tenantry.kernel.action import acting_as
 from tenantry.tenants.actions import CreateTenantAction
 from tenantry.testing.users import make_user
 from tenantry.users.model import UserData, UserRole, UserStatus
-from tests.tenants.conftest import FindTenant, FindUser, MakeTenant, Trail
+from tests.conftest import Trail
+from tests.tenants.conftest import FindTenant, FindUser, MakeTenant
 
 pytestmark = pytest.mark.anyio
 

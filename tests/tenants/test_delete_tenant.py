@@ -29,7 +29,8 @@ from tenantry.tenants.model import CreatedTenant, DeletionReceipt
 from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.users import make_user
 from tenantry.users.model import UserData, UserRole
-from tests.tenants.conftest import FindTenant, FindUser, MakeTenant, Trail
+from tests.conftest import Trail
+from tests.tenants.conftest import FindTenant, FindUser, MakeTenant
 
 pytestmark = pytest.mark.anyio
 

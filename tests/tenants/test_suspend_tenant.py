@@ -19,7 +19,8 @@ from tenantry.tenants.actions import ResumeTenantAction, SuspendTenantAction
 from tenantry.tenants.model import CreatedTenant, TenantData
 from tenantry.testing.users import PASSWORD, make_user
 from tenantry.users.model import UserData, UserRole
-from tests.tenants.conftest import MakeTenant, Trail
+from tests.conftest import Trail
+from tests.tenants.conftest import MakeTenant
 
 pytestmark = pytest.mark.anyio
 

@@ -1,12 +1,8 @@
 """The people whom the tests of users need, and a look at the audit."""
 
-from collections.abc import Awaitable, Callable
-
 import pytest
 
 from tenantry.app import App
-from tenantry.audit.actions import SearchAuditAction
-from tenantry.audit.model import AuditEntry
 from tenantry.testing.users import make_user
 from tenantry.users.actions import GetUserAction
 from tenantry.users.model import UserData, UserRole
@@ -22,14 +18,3 @@ async def monitor(tenantry: App) -> UserData:
 async def root(tenantry: App) -> UserData:
     """The superadmin that the first start made."""
     return (await tenantry.users.get_user.wait_for_complete(GetUserAction(user="root"))).data
-
-
-@pytest.fixture
-def trail(tenantry: App) -> Callable[[str], Awaitable[list[AuditEntry]]]:
-    """The entries of a tag, newest first."""
-
-    async def entries(tag: str) -> list[AuditEntry]:
-        page = await tenantry.audit.search.wait_for_complete(SearchAuditAction(action=tag))
-        return page.items
-
-    return entries

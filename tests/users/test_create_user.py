@@ -1,14 +1,12 @@
 """Creating a user."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
 import pytest
 
 from tenantry.app import App
-from tenantry.audit.model import AuditEntry
 from tenantry.errors import (
     NotAuthenticated,
     PasswordRejected,
@@ -20,10 +18,9 @@ from tenantry.kernel.action import ANONYMOUS, Actor, Outcome, acting_as
 from tenantry.testing.users import PASSWORD, make_user
 from tenantry.users.actions import CreateUserAction, DeleteUserAction
 from tenantry.users.model import UserCreator, UserData, UserRole, UserStatus
+from tests.conftest import Trail
 
 pytestmark = pytest.mark.anyio
-
-Trail = Callable[[str], Awaitable[list[AuditEntry]]]
 
 
 async def create(app: App, **fields: Any) -> UserData:

@@ -1,22 +1,19 @@
 """Deleting a user softly."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import asyncpg
 import pytest
 
 from tenantry.app import App
-from tenantry.audit.model import AuditEntry
 from tenantry.errors import NotAuthenticated, PermissionError, UserNotFound
 from tenantry.kernel.action import ANONYMOUS, Actor, Outcome, acting_as
 from tenantry.testing.users import make_user
 from tenantry.users.actions import DeleteUserAction, GetUserAction
 from tenantry.users.model import UserData, UserRole, UserStatus
+from tests.conftest import Trail
 
 pytestmark = pytest.mark.anyio
-
-Trail = Callable[[str], Awaitable[list[AuditEntry]]]
 
 
 async def delete(app: App, user: str) -> UserData:

@@ -1,19 +1,15 @@
 """Looking for a user who may not be there."""
 
-from collections.abc import Awaitable, Callable
-
 import pytest
 
 from tenantry.app import App
-from tenantry.audit.model import AuditEntry
 from tenantry.errors import NotAuthenticated
 from tenantry.kernel.action import ANONYMOUS, Outcome, acting_as
 from tenantry.users.actions import FindUserAction
 from tenantry.users.model import UserData
+from tests.conftest import Trail
 
 pytestmark = pytest.mark.anyio
-
-Trail = Callable[[str], Awaitable[list[AuditEntry]]]
 
 
 async def find(app: App, name: str) -> UserData | None:

@@ -1,20 +1,16 @@
 """Showing a user."""
 
-from collections.abc import Awaitable, Callable
-
 import pytest
 
 from tenantry.app import App
-from tenantry.audit.model import AuditEntry
 from tenantry.errors import NotAuthenticated, UserNotFound
 from tenantry.kernel.action import ANONYMOUS, Actor, Outcome, acting_as
 from tenantry.testing.users import make_user
 from tenantry.users.actions import DeleteUserAction, GetUserAction
 from tenantry.users.model import UserData
+from tests.conftest import Trail
 
 pytestmark = pytest.mark.anyio
-
-Trail = Callable[[str], Awaitable[list[AuditEntry]]]
 
 
 async def get(app: App, name: str) -> UserData:

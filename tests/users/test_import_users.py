@@ -1,7 +1,6 @@
 """Importing many users at once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
@@ -9,7 +8,6 @@ import bcrypt
 import pytest
 
 from tenantry.app import App
-from tenantry.audit.model import AuditEntry
 from tenantry.auth.actions import AuthenticateAction
 from tenantry.errors import InvalidInput, NotAuthenticated, PermissionError
 from tenantry.groups.actions import CreateGroupAction, ListMembersAction
@@ -17,10 +15,9 @@ from tenantry.kernel.action import ANONYMOUS, Actor, Outcome, acting_as
 from tenantry.testing.users import PASSWORD, make_user
 from tenantry.users.actions import ImportResult, ImportUsersAction
 from tenantry.users.model import UserCreator, UserData, UserRole, UserStatus
+from tests.conftest import Trail
 
 pytestmark = pytest.mark.anyio
-
-Trail = Callable[[str], Awaitable[list[AuditEntry]]]
 
 
 async def load(app: App, *rows: dict[str, Any], dry_run: bool = False) -> ImportResult:

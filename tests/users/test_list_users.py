@@ -5,17 +5,16 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tenantry.app import App
-from tenantry.audit.model import AuditEntry
 from tenantry.errors import InvalidInput, NotAuthenticated, PermissionError
 from tenantry.kernel.action import ANONYMOUS, Actor, Outcome, acting_as
 from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.users import make_user
 from tenantry.users.actions import DeleteUserAction, ListUsersAction, SearchUsersAction
 from tenantry.users.model import UserData, UserFilter, UserOrder
+from tests.conftest import Trail
 
 pytestmark = pytest.mark.anyio
 
-Trail = Callable[[str], Awaitable[list[AuditEntry]]]
 MANY = 23
 
 

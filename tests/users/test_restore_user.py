@@ -1,22 +1,19 @@
 """Bringing a deleted user back."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 
 from tenantry.app import App
-from tenantry.audit.model import AuditEntry
 from tenantry.auth.actions import AuthenticateAction
 from tenantry.errors import NotAuthenticated, PermissionError, StateConflict, UserNotFound
 from tenantry.kernel.action import ANONYMOUS, Outcome, acting_as
 from tenantry.testing.users import PASSWORD, make_user
 from tenantry.users.actions import DeleteUserAction, RestoreUserAction
 from tenantry.users.model import UserData, UserRole, UserStatus
+from tests.conftest import Trail
 
 pytestmark = pytest.mark.anyio
-
-Trail = Callable[[str], Awaitable[list[AuditEntry]]]
 
 
 async def restore(app: App, user: str) -> UserData:

@@ -1,13 +1,11 @@
 """Searching users by any field."""
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tenantry.app import App
-from tenantry.audit.model import AuditEntry
 from tenantry.auth.actions import AuthenticateAction
 from tenantry.errors import NotAuthenticated, PermissionError
 from tenantry.kernel.action import ANONYMOUS, Actor, Outcome, acting_as
@@ -16,10 +14,10 @@ from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.users import PASSWORD, make_user
 from tenantry.users.actions import ModifyUserAction, SearchUsersAction
 from tenantry.users.model import UserData, UserFilter, UserModifier, UserOrder, UserRole, UserStatus
+from tests.conftest import Trail
 
 pytestmark = pytest.mark.anyio
 
-Trail = Callable[[str], Awaitable[list[AuditEntry]]]
 FUTURE = datetime.now(UTC) + timedelta(days=10)
 PAST = datetime.now(UTC) - timedelta(days=10)
 
