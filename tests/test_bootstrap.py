@@ -1,7 +1,7 @@
 """The set-up script: what it says when something is missing, and when it has nothing to do."""
 
 import ast
-import importlib
+import importlib.util
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -141,7 +141,28 @@ def test_pip_steps_in_for_uv(
 
     monkeypatch.setattr(environment, "attempt", attempt)
     environment.install((3, 12))
-    assert [command[1:3] for command in done[-2:]] == [["-m", "pip"]] * 2
+    assert [command[1:3] for command in done[-3:-1]] == [["-m", "pip"]] * 2
+    assert environment.is_ready()
+
+
+def test_setting_up_leaves_nothing_to_compile_for_the_first_start(
+    environment: ModuleType, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = checkout / "src" / "ours.py"
+    ours.parent.mkdir()
+    ours.write_text("first = 1\n")
+    broken = checkout / ".venv" / "lib" / "data_of_a_package.py"
+    broken.parent.mkdir()
+    broken.write_text("no python\n")
+    (broken.parent / "theirs.py").write_text("second = 2\n")
+    monkeypatch.setattr(environment, "program", lambda name: Path(sys.executable))
+    monkeypatch.setattr(environment, "install_uv", lambda: True)
+    monkeypatch.setattr(environment, "install_locked", lambda have_uv: None)
+    monkeypatch.setattr(environment, "install_ourselves", lambda have_uv: None)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    environment.install((3, 12))
+    assert Path(importlib.util.cache_from_source(str(ours))).is_file()
+    assert Path(importlib.util.cache_from_source(str(broken.parent / "theirs.py"))).is_file()
     assert environment.is_ready()
 
 
