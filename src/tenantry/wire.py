@@ -7,6 +7,7 @@ line and the OpenAPI document read its fields; so the four cannot disagree.
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -25,6 +26,7 @@ _PLACEHOLDER = re.compile(r"{(\w+)}")
 _AT = re.compile(r" - at `\$([^`]*)`$")
 _EXTRA = re.compile(r"^Object contains unknown field (.*)$")
 _MISSING = re.compile(r"^Object missing required field (.*)$")
+_NO_MEMBER = re.compile(r"^Invalid enum value (.*)$", re.DOTALL)
 _WHOLE = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 _DECIMAL = re.compile(r"-?[0-9]{1,19}\.[0-9]{1,19}", re.ASCII)
 
@@ -219,7 +221,7 @@ class Binding:
                 else:
                     converted[name] = _from_text(value, known[name].type)
             except msgspec.ValidationError as error:
-                violations.append(_violation(name, error))
+                violations.append(_violation(name, error, known[name].type))
         for name, field in known.items():
             if field.required and name not in values:
                 violations.append(Violation(name, "missing", "is required"))
@@ -332,7 +334,19 @@ def _unknown(name: str, known: Collection[str]) -> Violation:
     return Violation(name[:64], "unknown_field", f"is not known here{hint}")
 
 
-def _violation(name: str, error: msgspec.ValidationError) -> Violation:
+def _choices(annotation: Any) -> list[str]:  # Any: a type expression
+    """The values of the one enumeration in a type; none where there is none, or several."""
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return [str(member.value) for member in annotation]
+    found = [choices for part in get_args(annotation) if (choices := _choices(part))]
+    return found[0] if len(found) == 1 else []
+
+
+def _violation(
+    name: str,
+    error: msgspec.ValidationError,
+    annotation: Any,  # Any: a type expression
+) -> Violation:
     text = str(error)
     inner = _AT.search(text)
     path = name + (inner[1] if inner else "")
@@ -341,4 +355,6 @@ def _violation(name: str, error: msgspec.ValidationError) -> Violation:
         return Violation(f"{path}.{extra[1][:64]}", "unknown_field", "is not known here")
     if missing := _MISSING.search(message):
         return Violation(f"{path}.{missing[1]}", "missing", "is required")
+    if (wrong := _NO_MEMBER.match(message)) and (choices := _choices(annotation)):
+        message = f"must be one of {', '.join(choices)}, not {wrong[1][:64]}"
     return Violation(path, "wrong_value", message[0].lower() + message[1:])

@@ -69,6 +69,7 @@ async def test_a_name_cannot_leave_its_place_in_the_path(
         (418, "from_the_future", errors.AccountError),
         (500, "internal_error", errors.ConnectionError),
         (403, "from_the_future", errors.PermissionError),
+        (413, "body_too_large", errors.InvalidInput),
     ],
 )
 async def test_an_error_comes_back_as_the_class_that_was_raised(

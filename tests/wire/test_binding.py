@@ -10,7 +10,7 @@ from tenantry.kernel.modifier import OptionalState, TriState
 from tenantry.roles.actions import EnsuredRole, EnsureRoleAction
 from tenantry.routes import wire
 from tenantry.users.actions import ImportUsersAction, ListUsersAction, ModifyUserAction
-from tenantry.users.model import UserModifier
+from tenantry.users.model import UserModifier, UserRole
 
 
 def test_a_change_asks_for_nothing_that_was_not_said() -> None:
@@ -40,6 +40,15 @@ def test_a_fault_deep_in_a_list_is_named_with_its_place() -> None:
     with pytest.raises(InvalidInput) as caught:
         wire().of(ImportUsersAction).to_action({}, {}, body)
     assert caught.value.field == "users[1].usernme"
+
+
+def test_a_value_that_is_no_choice_is_told_the_choices() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        wire().of(ModifyUserAction).to_action({"user": "john"}, {}, {"role": "boss"})
+    assert caught.value.field == "role"
+    for choice in UserRole:
+        assert choice.value in str(caught.value)
+    assert "not 'boss'" in str(caught.value)
 
 
 def test_no_answer_loses_a_part_of_its_result() -> None:

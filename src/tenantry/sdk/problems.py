@@ -66,7 +66,11 @@ def _family(error_type: type[TenantryError]) -> Iterator[type[TenantryError]]:
 
 
 def _by_status(status: int) -> type[TenantryError]:
-    known: dict[int, type[TenantryError]] = {401: NotAuthenticated, 403: PermissionError}
+    known: dict[int, type[TenantryError]] = {
+        401: NotAuthenticated,
+        403: PermissionError,
+        413: InvalidInput,
+    }
     if status in known:
         return known[status]
     return AccountError if 400 <= status < 500 else ConnectionError
