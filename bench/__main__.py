@@ -11,6 +11,7 @@ from types import MappingProxyType
 from rich.console import Console
 
 from bench import (
+    any_field,
     audit_cost,
     auth_overload,
     check_http,
@@ -58,6 +59,7 @@ IN_WORLD: Mapping[str, tuple[str, InWorld]] = MappingProxyType(
     {
         "user_lookup": (user_lookup.TITLE, user_lookup.measure),
         "list_page": (list_page.TITLE, list_page.measure),
+        "any_field": (any_field.TITLE, any_field.measure),
         "substring_search": (substring_search.TITLE, substring_search.measure),
         "login_overhead": (login_overhead.TITLE, login_overhead.measure),
         "login_timing": (login_timing.TITLE, login_timing.measure),

@@ -20,7 +20,7 @@ from tenantry.adapters.storage import LocalStorage
 
 TITLE = "delete_folder: the storage adapter over rm -rf of the same tree"
 MANY, FEW = 100_000, 1_000
-ROUNDS, FEW_ROUNDS = 5, 2
+ROUNDS, FEW_ROUNDS = 3, 2
 PER_DIRECTORY = 100
 HOST = "bench"
 

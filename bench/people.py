@@ -68,13 +68,28 @@ def _person(dice: random.Random, number: int, count: int, prefix: str) -> dict[s
         "status": status,
         "need_password_change": dice.random() < 0.01,
         "resource_policy": "default",
-        "totp_activated": False,
-        "sudo_session_enabled": False,
+        "totp_activated": number % 1000 == 500,
+        "sudo_session_enabled": number % 10_000 == 5000,
         "created_at": created,
         "modified_at": created,
         "password_changed_at": created,
+        **_seldom(number, created),
         "deleted_at": created if status == "deleted" else None,
     }
+
+
+def _seldom(number: int, created: datetime) -> dict[str, object]:
+    """What only some users have, each thing some others."""
+    seldom: dict[str, object] = {}
+    if number % 20 == 3:
+        seldom |= {"container_uid": 10_000 + number, "container_main_gid": 10_000 + number % 5000}
+    if number % 5000 == 7:
+        seldom |= {"description": "Looks after the printers", "status_info": "moved-house"}
+    if number % 3 == 0:
+        seldom["last_login"] = created + timedelta(days=20)
+    if number % 10 == 1:
+        seldom["integration_name"] = f"ldap-{number}"
+    return seldom
 
 
 def _attributes(dice: random.Random) -> str:

@@ -29,7 +29,7 @@ from tenantry.users.model import UserCreator
 
 TITLE = "purge_user: a user with files and compute sessions, over rm -rf and TERM"
 MANY, FEW = (100_000, 50), (2_000, 5)
-MOST_ROUNDS = 5
+MOST_ROUNDS = 3
 PASSWORD = "a sound passphrase of the bench"
 WAITING = ("sleep", "3600")
 

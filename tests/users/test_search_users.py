@@ -1,6 +1,6 @@
 """Searching users by any field."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -139,6 +139,24 @@ async def test_bounds_of_time_take_the_first_instant_and_not_the_last(
     assert "john" in await names(tenantry, created_from=at)
     assert "john" not in await names(tenantry, created_until=at)
     assert "john" in await names(tenantry, created_until=at + timedelta(microseconds=1))
+
+
+@pytest.mark.parametrize("hours", range(0, 24, 6))
+@pytest.mark.parametrize("zone", [-12, 0, 14])
+async def test_bounds_of_the_last_login_are_exact_at_any_hour_and_in_any_zone(
+    tenantry: App, john: UserData, clock: ShiftedClock, hours: int, zone: int
+) -> None:
+    clock.advance(hours=hours)
+    with acting_as(ANONYMOUS):
+        await tenantry.auth.authenticate.wait_for_complete(AuthenticateAction("john", PASSWORD))
+    [found] = await search(tenantry, username="john")
+    assert found.last_login is not None
+    at = found.last_login.astimezone(timezone(timedelta(hours=zone)))
+    instant = timedelta(microseconds=1)
+    assert "john" in await names(tenantry, last_login_from=at)
+    assert "john" not in await names(tenantry, last_login_from=at + instant)
+    assert "john" in await names(tenantry, last_login_until=at + instant)
+    assert "john" not in await names(tenantry, last_login_until=at)
 
 
 @pytest.mark.parametrize(
