@@ -1,6 +1,7 @@
 """The least that can answer a check over HTTP: a constant. Run as a program; prints its port."""
 
 import asyncio
+import contextlib
 import socket
 
 import uvicorn
@@ -25,7 +26,11 @@ def main() -> None:
     config = uvicorn.Config(
         app, lifespan="off", access_log=False, log_config=None, server_header=False
     )
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+    # It is stopped by a signal, which uvicorn passes on when it is done.
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        asyncio.Runner(loop_factory=config.get_loop_factory()) as runner,
+    ):
         runner.run(uvicorn.Server(config).serve([listener]))
 
 
