@@ -7,6 +7,7 @@ import pytest
 from tenantry.app import App
 from tenantry.kernel.modifier import OptionalState, TriState
 from tenantry.password_policies.actions import PasswordPolicyModifier, SetPasswordPolicyAction
+from tenantry.tenants.actions import CreateTenantAction
 from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.users import make_user
 from tenantry.users import search_queries
@@ -63,14 +64,28 @@ async def test_a_new_password_is_not_found_any_more(tenantry: App, clock: Shifte
 @pytest.mark.parametrize(
     ("looked_through", "sorted_at_most"), [(500, 20_000), (1, 20_000), (1, 2)], ids=str
 )
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [(True, "a0 a1 a2 a3 a4 b0 b1 b2 b3 d1"), (False, "a5 c0 c1 d0 d2 d3 d4")],
+    ids=["who must", "who need not"],
+)
 async def test_pages_of_who_must_change_are_the_same_whichever_way_they_are_found(
     tenantry: App,
     other_tenant: str,
     clock: ShiftedClock,
     monkeypatch: pytest.MonkeyPatch,
+    wanted: bool,
+    expected: str,
     looked_through: int,
     sorted_at_most: int,
 ) -> None:
+    await tenantry.run(CreateTenantAction(name="Third"))
+    for number in range(5):
+        await make_user(
+            tenantry, f"d{number}", domain_name="Third", need_password_change=number == 1
+        )
+    for number in range(2):
+        await make_user(tenantry, f"c{number}", password=None)
     for number in range(4):
         await make_user(tenantry, f"a{number}")
         await make_user(tenantry, f"b{number}", domain_name="Other", need_password_change=True)
@@ -85,11 +100,11 @@ async def test_pages_of_who_must_change_are_the_same_whichever_way_they_are_foun
     cursor: str | None = None
     while len(seen) < 20:
         action = SearchUsersAction(
-            filter=UserFilter(need_password_change=True), limit=2, cursor=cursor
+            filter=UserFilter(need_password_change=wanted), limit=2, cursor=cursor
         )
         page = await tenantry.users.search_users.wait_for_complete(action)
         seen += [user.username for user in page.items]
         cursor = page.next_cursor
         if cursor is None:
             break
-    assert [name for name in seen if name != "root"] == "a0 a1 a2 a3 a4 b0 b1 b2 b3".split()
+    assert [name for name in seen if name != "root"] == expected.split()

@@ -21,18 +21,16 @@ _EXACT = (
     "resource_policy totp_activated sudo_session_enabled container_uid container_main_gid "
     "integration_name"
 )
+_DAY = "({0}::timestamptz at time zone 'UTC')::date"
+"""Has an index and changes seldom: an index of moments would make every login dearer."""
 _PLAIN = {name: f"u.{name} = {{}}" for name in _EXACT.split()} | {
     "created_from": "u.created_at >= {}",
     "created_until": "u.created_at < {}",
     "modified_from": "u.modified_at >= {}",
     "modified_until": "u.modified_at < {}",
+    "last_login_from": f"u.last_login_day >= {_DAY} and u.last_login >= {{0}}",
+    "last_login_until": f"u.last_login_day <= {_DAY} and u.last_login < {{0}}",
 }
-_DAY = "({}::timestamptz at time zone 'UTC')::date"
-_LAST_LOGIN = {
-    "last_login_from": f"u.last_login_day >= {_DAY} and u.last_login >= {{}}",
-    "last_login_until": f"u.last_login_day <= {_DAY} and u.last_login < {{}}",
-}
-"""By the day, which has an index and changes seldom: an index of moments would make logins dear."""
 _ORDERS = {
     UserOrder.USERNAME: ("username_key", ">", "asc"),
     UserOrder.USERNAME_DESCENDING: ("username_key", "<", "desc"),
@@ -85,8 +83,9 @@ def page_statement(
         question.ask(clause, *asked)
     by = _Sorted(column, direction, question.place(limit))
     due = wanted.need_password_change
-    found = _found_due(question, by, question.place(now)) if due else None
+    found = None
     if due is not None:
+        found = (_found_due if due else _found_not_due)(question, by, question.place(now))
         question.ask(_MUST_CHANGE if due else f"not {_MUST_CHANGE}", now)
     if any(getattr(wanted, name) not in (None, {}) for name in _ANYWHERE):
         sql = _found_then_sorted(question, by, found or _found(question, by))
@@ -168,6 +167,33 @@ def _found_due(question: _Question, by: _Sorted, now: str) -> str:
     """
 
 
+def _found_not_due(question: _Question, by: _Sorted, now: str) -> str:
+    """The same for all others: they have no password that ages, or one that is young enough."""
+    where = f"{question.where} and not u.need_password_change"
+    return f"""
+        (select u.id, u.{by.column} from password_policies p cross join lateral (
+            select u.id, u.{by.column} from users u
+            {where} and u.tenant_id = p.tenant_id and u.password_changed_at > {_CUTOFF.format(now)}
+            order by u.password_changed_at desc limit {MOST_SORTED + 1}
+         ) u where {_NOT_ENOUGH} limit {MOST_SORTED + 1})
+        union all
+        (select u.id, u.{by.column} from tenants t cross join lateral (
+            select u.id, u.{by.column} from users u
+            {where} and u.tenant_id = t.id and u.password_changed_at is null
+            limit {MOST_SORTED + 1}
+         ) u where {_NOT_ENOUGH} limit {MOST_SORTED + 1})
+        union all
+        (select u.id, u.{by.column} from tenants t cross join lateral (
+            select u.id, u.{by.column} from users u
+            {where} and u.tenant_id = t.id and u.password_changed_at is not null
+            limit {MOST_SORTED + 1}
+         ) u where {_NOT_ENOUGH} and not exists (
+            select from password_policies p where p.tenant_id = t.id and p.max_age_days is not null
+         ) limit {MOST_SORTED + 1})
+        limit {MOST_SORTED + 1}
+    """
+
+
 def _found_then_sorted(question: _Question, by: _Sorted, found: str) -> str:
     """Rows found by what is in them, then sorted.
 
@@ -209,8 +235,6 @@ def _conditions(wanted: UserFilter, now: datetime) -> Iterable[tuple[Any, ...]]:
             continue
         if name in _PLAIN:
             yield _PLAIN[name], value
-        elif name in _LAST_LOGIN:
-            yield _LAST_LOGIN[name], value, value
         elif name == "status":
             yield _status(value, now)
         elif name == "text":

@@ -20,6 +20,7 @@ STATEMENTS = (
     # Both values: who asks for these wants the few who have it, or the few who do not.
     "create index users_totp on users (totp_activated, username_key, id)",
     "create index users_sudo on users (username_key, id) where sudo_session_enabled",
+    "create index users_no_password on users (tenant_id) where password_changed_at is null",
     "create index users_modified on users (modified_at, id)",
     # Of the day, not of the moment: a login whose day is known touches no index.
     """
