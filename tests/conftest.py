@@ -162,6 +162,18 @@ def superadmin() -> Actor:
     return Actor(ActorKind.USER, "root", role="superadmin")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much is tried of what is made at random."""
+    parser.addoption("--worlds", type=int, default=10, help="random worlds on each managed server")
+
+
+@pytest.fixture
+def worlds(request: pytest.FixtureRequest) -> int:
+    """So many random worlds are tried on a server."""
+    count: int = request.config.getoption("--worlds")
+    return count
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say which of the guides' texts were run; where they are not at hand, nothing is skipped."""
     terminalreporter.write_line(summary())
