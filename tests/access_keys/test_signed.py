@@ -13,12 +13,13 @@ from tenantry.access_keys.actions import DeactivateAccessKeyAction
 from tenantry.access_keys.identification import AccessKeyIdentifier
 from tenantry.access_keys.model import IssuedAccessKey, KeyActor
 from tenantry.access_keys.processors import AccessKeyProcessors
+from tenantry.access_keys.repository import AccessKeyRepository
 from tenantry.access_keys.signing import DATE_HEADER, DIGEST_HEADER, SCHEME, SignedRequest
 from tenantry.app import App
 from tenantry.errors import NotAuthenticated
 from tenantry.kernel.action import Origin
 from tenantry.kernel.modifier import OptionalState, TriState
-from tenantry.kernel.transaction import Statement
+from tenantry.kernel.transaction import Statement, Transaction
 from tenantry.testing.clock import ShiftedClock
 from tenantry.users.actions import ModifyUserAction
 from tenantry.users.model import UserData, UserModifier, UserStatus
@@ -171,27 +172,45 @@ async def test_a_replay_is_refused_for_as_long_as_the_time_would_do(
         assert (await ask(signed(issued, clock))).id == amy.id
 
 
-async def test_of_twenty_naive_checks_of_one_nonce_at_once_many_accept_it(tenantry: App) -> None:
-    """What goes wrong where one looks first and then stores."""
-    look = Statement(
-        "test.look", "Look first.", "select exists (select from access_key_nonces where nonce = $1)"
-    )
-    store = Statement(
-        "test.store",
-        "Then store.",
-        "insert into access_key_nonces values ('AKIA', $1, now()) on conflict do nothing",
-    )
-    everybody_has_looked = asyncio.Barrier(20)
+SEEN = Statement(
+    "naive.seen",
+    "Look.",
+    "select exists (select from access_key_nonces where access_key = $1 and nonce = $2)",
+)
+STORE = Statement(
+    "naive.store",
+    "Store.",
+    "insert into access_key_nonces values ($1, $2, $3) on conflict do nothing",
+)
 
-    async def accept() -> bool:
-        async with tenantry.database.autocommit() as tx:
-            seen = await tx.fetchval(look, "n" * 16)
-        await everybody_has_looked.wait()
-        async with tenantry.database.autocommit() as tx:
-            await tx.execute(store, "n" * 16)
+
+async def test_of_two_naive_checks_of_one_nonce_at_once_both_accept_it(
+    amy: UserData,
+    issue: Issue,
+    ask: Ask,
+    clock: ShiftedClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What goes wrong where one looks first and then stores."""
+    both_have_looked = asyncio.Barrier(2)
+
+    async def look_then_store(
+        self: AccessKeyRepository,
+        tx: Transaction,
+        access_key: str,
+        nonce: str,
+        forget_at: datetime,
+        now: datetime,
+    ) -> bool:
+        seen: bool = await tx.fetchval(SEEN, access_key, nonce)
+        await both_have_looked.wait()
+        await tx.execute(STORE, access_key, nonce, forget_at)
         return not seen
 
-    assert sum(await asyncio.gather(*(accept() for _ in range(20)))) > 1
+    monkeypatch.setattr(AccessKeyRepository, "spend_nonce", look_then_store)
+    request = signed(await issue(amy), clock)
+    actors = await asyncio.gather(ask(request), ask(request))
+    assert [actor.id for actor in actors] == [amy.id] * 2
 
 
 async def test_s10_of_twenty_replays_at_once_one_is_accepted(

@@ -14,12 +14,15 @@ from tenantry.auth.actions import AuthenticationResult, ChangeOwnPasswordAction
 from tenantry.errors import InvalidToken, NotAuthenticated, PasswordRejected
 from tenantry.kernel.action import Origin, acting_as
 from tenantry.kernel.modifier import OptionalState, TriState
-from tenantry.passwords.tokens import PREFIX, IssuedToken, Purpose
+from tenantry.kernel.transaction import Statement, Transaction
+from tenantry.passwords.tokens import PREFIX, IssuedToken, PasswordTokens, Purpose
 from tenantry.resets.actions import PasswordWasReset
 from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.users import PASSWORD, make_user
+from tenantry.users.access import Scope
 from tenantry.users.actions import ModifyUserAction, RestoreUserAction
-from tenantry.users.model import UserData, UserModifier, UserStatus
+from tenantry.users.model import UserData, UserKey, UserModifier, UserStatus
+from tenantry.users.repository import UserRepository
 from tests.resets.conftest import HERE, NEW
 
 pytestmark = pytest.mark.anyio
@@ -108,41 +111,33 @@ async def test_of_many_who_use_a_token_at_once_one_sets_the_password(
     assert (await login("john", passwords[won[0]])).success
 
 
-async def test_looking_first_and_marking_afterwards_would_let_two_win(
-    tenantry: App, john: UserData, owner: asyncpg.Connection, postgres: Any, database: str
+MARK = Statement(
+    "naive.mark", "Mark.", "update password_tokens set spent_at = now() where user_id = $1"
+)
+
+
+async def test_where_a_token_is_looked_at_first_and_marked_then_both_of_two_set_the_password(
+    tenantry: App, john: UserData, reset: Reset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The naive way beside ours, over two connections: why spending is one statement."""
-    await issue(tenantry, john)
-    other = await asyncpg.connect(postgres.dsn("tenantry_owner", database))
-    looked = asyncio.Barrier(2)
+    """The naive way beside ours: nobody holds the user, and both have looked before one marks."""
+    both_have_looked = asyncio.Barrier(2)
 
-    async def naive(connection: asyncpg.Connection) -> bool:
-        async with connection.transaction():
-            good = await connection.fetchval(
-                "select spent_at is null from password_tokens where user_id = $1", john.id
-            )
-            await looked.wait()
-            await connection.execute(
-                "update password_tokens set spent_at = now() where user_id = $1", john.id
-            )
-            return bool(good)
+    async def look_at(
+        self: UserRepository, tx: Transaction, key: UserKey, scope: Scope
+    ) -> UserData:
+        return await self.get(tx, key, scope)
 
-    async def ours(connection: asyncpg.Connection) -> bool:
-        async with connection.transaction():
-            await looked.wait()
-            done = await connection.execute(
-                "update password_tokens set spent_at = now()"
-                " where user_id = $1 and spent_at is null",
-                john.id,
-            )
-            return bool(done == "UPDATE 1")
+    async def look_then_mark(self: PasswordTokens, tx: Transaction, token: str) -> bool:
+        holder = await self.find(tx, token)
+        await both_have_looked.wait()
+        await tx.execute(MARK, john.id)
+        return holder is not None
 
-    try:
-        assert list(await asyncio.gather(naive(owner), naive(other))) == [True, True]
-        await issue(tenantry, john)
-        assert sorted(await asyncio.gather(ours(owner), ours(other))) == [False, True]
-    finally:
-        await other.close()
+    monkeypatch.setattr(UserRepository, "lock", look_at)
+    monkeypatch.setattr(PasswordTokens, "spend", look_then_mark)
+    token = await issue(tenantry, john)
+    outcomes = await asyncio.gather(*(reset(token, f"passphrase number {n}") for n in range(2)))
+    assert outcomes == [PasswordWasReset("john")] * 2
 
 
 async def test_a_token_expires(

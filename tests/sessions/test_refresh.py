@@ -18,7 +18,7 @@ from tenantry.audit.actions import SearchAuditAction
 from tenantry.errors import NotAuthenticated
 from tenantry.kernel.action import Outcome, acting_as
 from tenantry.kernel.modifier import OptionalState, TriState
-from tenantry.kernel.transaction import Statement
+from tenantry.kernel.transaction import Statement, Transaction
 from tenantry.sessions.actions import (
     CreateSessionAction,
     RefreshSessionAction,
@@ -32,6 +32,7 @@ from tenantry.sessions.model import (
     SessionPolicy,
     SessionToken,
 )
+from tenantry.sessions.repository import SessionRepository
 from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.users import make_user
 from tenantry.users.actions import GetUserAction, ModifyUserAction
@@ -121,47 +122,33 @@ async def test_of_many_refreshes_at_once_all_get_the_one_successor(
         assert await is_valid(tenantry, answers[0].session_id)
 
 
-READ = Statement(
-    "naive.look", "Look.", "select digest from sessions where id = $1 and ended_at is null"
-)
-FORK = Statement(
-    "naive.fork",
-    "Fork.",
-    """
-    insert into sessions (tenant_id, created_at, id, user_id, digest, epoch, last_seen_at,
-        expires_at)
-    select tenant_id, created_at, $2, user_id, $3, epoch, last_seen_at, expires_at
-    from sessions where id = $1
-    """,
-)
-END = Statement("naive.end", "End.", "update sessions set ended_at = now() where id = $1")
+DIGEST = Statement("naive.digest", "Look.", "select digest from sessions where id = $1")
+REPLACE = Statement("naive.replace", "Write.", "update sessions set digest = $2 where id = $1")
 
 
-async def test_a_plain_look_and_insert_forks(
-    tenantry: App, john: UserData, log_in: Token, owner: asyncpg.Connection
+async def test_where_a_token_is_looked_at_first_and_replaced_then_it_has_two_successors(
+    tenantry: App, john: UserData, log_in: Token, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What goes wrong where the session is looked at first and replaced then."""
-    token = SessionToken.parse(await log_in())
-    assert token is not None
-    everybody_has_looked = asyncio.Barrier(MANY)
+    """The naive way beside ours: both have looked before one replaces it."""
+    both_have_looked = asyncio.Barrier(2)
 
-    async def naive(number: int) -> None:
-        async with tenantry.database.autocommit() as tx:
-            found = await tx.fetchval(READ, token.session_id)
-        await everybody_has_looked.wait()
-        if found != token.digest:
-            return
-        async with tenantry.database.autocommit() as tx:
-            await tx.execute(FORK, token.session_id, _other(token, number), secrets.token_bytes(32))
-            await tx.execute(END, token.session_id)
+    async def look_then_replace(
+        self: SessionRepository,
+        tx: Transaction,
+        session: Session,
+        *,
+        successor: SessionToken,
+        **beside: object,
+    ) -> bool:
+        present: bytes = await tx.fetchval(DIGEST, session.id)
+        await both_have_looked.wait()
+        await tx.execute(REPLACE, session.id, successor.digest)
+        return present == session.digest
 
-    await asyncio.gather(*(naive(i) for i in range(MANY)))
-    live = await owner.fetchval("select count(*) from sessions where ended_at is null")
-    assert live > 1
-
-
-def _other(token: SessionToken, number: int) -> object:
-    return type(token.session_id)(int=token.session_id.int ^ (number + 1))
+    monkeypatch.setattr(SessionRepository, "rotate", look_then_replace)
+    token = await log_in()
+    answers = await asyncio.gather(refresh(tenantry, token), refresh(tenantry, token))
+    assert len({answer.session_id for answer in answers}) == 2
 
 
 async def test_a_spent_token_is_good_for_its_refresh_and_its_end_only(
