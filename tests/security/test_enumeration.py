@@ -3,7 +3,7 @@
 import itertools
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -17,71 +17,30 @@ from tenantry.adapters.argon2 import ThreadedHasher
 from tenantry.adapters.postgres.transaction import PostgresTransaction
 from tenantry.app import App
 from tenantry.environment import networks
-from tenantry.http.server import create_asgi
-from tenantry.lockout.actions import LockAccountAction
-from tenantry.passwords.policy import MAX_BYTES
+from tenantry.errors import PermissionError
 from tenantry.settings import Settings
-from tenantry.testing.users import PASSWORD, make_user
-from tenantry.users.actions import DeleteUserAction
-from tenantry.users.model import UserStatus
+from tenantry.testing.users import make_user
+
+from .refusals import (
+    EACH,
+    KINDS,
+    PROXY,
+    WRONG,
+    address_of,
+    ask,
+    client_behind_the_proxy,
+    prepared,
+)
 
 pytestmark = pytest.mark.anyio
 
 SAMPLES = 200
-WRONG = "not the passphrase"
-PROXY = "192.0.2.1"
 
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     """Each sample comes from an address of its own, told by a proxy."""
     return replace(settings, trusted_proxies=networks(PROXY), max_account_failures=100)
-
-
-async def _locked(app: App, name: str) -> None:
-    await make_user(app, name)
-    action = LockAccountAction(user=name, reason="odd", duration_minutes=30)
-    await app.locks.lock_account.wait_for_complete(action)
-
-
-async def _disabled(app: App, name: str) -> None:
-    await make_user(app, name, status=UserStatus.INACTIVE)
-
-
-async def _deleted(app: App, name: str) -> None:
-    await make_user(app, name)
-    await app.users.delete_user.wait_for_complete(DeleteUserAction(user=name))
-
-
-async def _elsewhere(app: App, name: str) -> None:
-    await make_user(app, name, allowed_client_ip=["10.0.0.0/8"])
-
-
-async def _without(app: App, name: str) -> None:
-    await make_user(app, name, password=None)
-
-
-async def _there(app: App, name: str) -> None:
-    await make_user(app, name)
-
-
-async def _nobody(app: App, name: str) -> None:
-    return None
-
-
-KINDS: dict[str, tuple[Callable[[App, str], Awaitable[None]], str]] = {
-    "unknown": (_nobody, PASSWORD),
-    "wrong": (_there, WRONG),
-    "locked": (_locked, PASSWORD),
-    "disabled": (_disabled, PASSWORD),
-    "deleted": (_deleted, PASSWORD),
-    "elsewhere": (_elsewhere, PASSWORD),
-    "without a password": (_without, PASSWORD),
-    "empty": (_there, ""),
-    "empty of nobody": (_nobody, ""),
-    "oversize": (_there, "x" * (MAX_BYTES + 1)),
-    "oversize of nobody": (_nobody, "x" * (MAX_BYTES + 1)),
-}
 
 
 @contextmanager
@@ -114,21 +73,14 @@ def counted(app: App) -> Iterator[list[str]]:
 
 @pytest.fixture
 async def http(tenantry: App) -> Any:
-    transport = httpx2.ASGITransport(create_asgi(tenantry), client=(PROXY, 5000))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://tenantry") as client:
+    async with client_behind_the_proxy(tenantry) as client:
         yield client
 
 
 async def test_l6_two_hundred_refusals_of_every_kind_are_alike(
     tenantry: App, http: httpx2.AsyncClient, owner: asyncpg.Connection
 ) -> None:
-    names: dict[str, list[str]] = {}
-    for kind, (prepare, _) in KINDS.items():
-        names[kind] = [f"{kind.replace(' ', '-')}-{i}" for i in range(3)]
-        for name in names[kind]:
-            await prepare(tenantry, name)
-            await ask(http, name, WRONG, "198.51.100.9")
-    # Each has been asked for once: the audit makes a key a month for each person it tells of.
+    names = {kind: await prepared(tenantry, http, kind) for kind in KINDS}
     samples = list(itertools.islice(itertools.cycle(KINDS), SAMPLES))
     random.Random(7).shuffle(samples)
     seen: Counter[tuple[int, str, str]] = Counter()
@@ -136,8 +88,8 @@ async def test_l6_two_hundred_refusals_of_every_kind_are_alike(
     with counted(tenantry) as work:
         for number, kind in enumerate(samples):
             work.clear()
-            address = f"203.0.{number // 200}.{number % 200}"
-            answer = await ask(http, names[kind][number % 3], KINDS[kind][1], address)
+            name, password = names[kind][number % EACH], KINDS[kind][1]
+            answer = await ask(http, name, password, address_of(number))
             work_of[kind].add(tuple(work))
             seen[_without_ids(answer)] += 1
     assert len(seen) == 1, seen
@@ -149,18 +101,29 @@ async def test_l6_two_hundred_refusals_of_every_kind_are_alike(
     assert all(work_of.values())
 
 
-async def ask(
-    http: httpx2.AsyncClient, name: str, password: str, address: str = "203.0.113.7"
-) -> httpx2.Response:
-    body = {"username": name, "password": password}
-    return await http.post("/api/v1/login", json=body, headers={"X-Forwarded-For": address})
-
-
 def _without_ids(answer: httpx2.Response) -> tuple[int, str, str]:
     body = msgspec.json.decode(answer.content)
     body.pop("request_id")
     headers = {n: v for n, v in answer.headers.items() if n not in ("x-request-id", "date")}
     return answer.status_code, repr(sorted(headers.items())), repr(body)
+
+
+async def test_a_build_that_says_why_is_noticed(tenantry: App, http: httpx2.AsyncClient) -> None:
+    prover: Any = tenantry.auth_service._prover
+    refuse = prover.refuse
+
+    async def telling(principal: Any, proof: Any, *told: Any) -> None:
+        await refuse(principal, proof, *told)
+        if proof.reason != "wrong_password":
+            raise PermissionError(f"Refused: {proof.reason}.")
+
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prover, "refuse", telling)
+        for kind in ("unknown", "wrong", "locked", "disabled"):
+            (name, *_) = await prepared(tenantry, http, kind)
+            seen.append(_without_ids(await ask(http, name, KINDS[kind][1])))
+    assert len(set(seen)) == len(seen)
 
 
 async def test_a_build_that_skips_the_hash_for_nobody_is_noticed(
