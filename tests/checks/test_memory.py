@@ -316,3 +316,23 @@ async def test_the_ids_of_memory_are_those_of_the_database(fresh: App, john: Use
     assert not fresh.decisions.check(str(john.id), *SELECT)
     assert not fresh.decisions.check("JOHN", *SELECT)
     assert not fresh.decisions.check(UUID(str(john.id)), *SELECT)
+
+
+async def test_memory_that_is_let_go_of_answers_nothing_until_it_is_filled_again(
+    fresh: App, john: UserData
+) -> None:
+    await give(fresh, "john", "SELECT", "sales")
+    await fresh.decisions.warm(["john"])
+    resident = fresh.assembly.grants.resident
+    old = resident.held
+    assert fresh.decisions.check("john", *SELECT)
+    resident.let_go()
+    for _ in range(3):
+        with pytest.raises(NotWarm):
+            fresh.decisions.check("john", *SELECT)
+        await asyncio.sleep(0.01)
+    assert not (old.homes)
+    assert not (old.names.ids)
+    assert not (old.tenants)
+    assert await fresh.decisions.ask("john", *SELECT)
+    assert fresh.decisions.check("john", *SELECT)

@@ -1,6 +1,9 @@
 """Whom people mean by a name, as far as it is in memory."""
 
+from collections.abc import Iterator
 from uuid import UUID
+
+from tenantry.letting_go import emptied, little_by_little
 
 
 class Names:
@@ -19,9 +22,14 @@ class Names:
         if typed in self.ids:
             self.drop(self.ids[typed])
         if len(self.ids) >= self._most:
+            little_by_little(self.steps())
             self.ids, self._typed = {}, {}
         self.ids[typed] = user_id
         self._typed[user_id] = (*self._typed.get(user_id, ()), typed)
+
+    def steps(self) -> Iterator[None]:
+        """Give up all that are kept now, one by one."""
+        return emptied(self.ids, self._typed)
 
     def drop(self, user_id: UUID) -> tuple[str, ...]:
         """Forget all names of a user; which they were."""

@@ -6,8 +6,9 @@ older than the last change that the feed has told of.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from itertools import chain
 from uuid import UUID
 
 from tenantry.changes.model import Change, ChangeKind
@@ -20,6 +21,7 @@ from tenantry.errors import ConnectionError
 from tenantry.grants.loading import Loaded, load
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Row, Transaction
+from tenantry.letting_go import emptied, little_by_little
 from tenantry.users.model import is_uuid
 from tenantry.users.names import fold, login_key
 
@@ -48,6 +50,11 @@ class Held:
     """Whether all tenants and the owners of all databases are here."""
     filled: int = 0
     """Rises with everything that is put in."""
+
+    def steps(self) -> Iterator[None]:
+        """Give up all, one by one; only the engine is used further."""
+        yield from self.names.steps()
+        yield from emptied(self.homes, self.roles, self.tenants, self.owners, self.owned)
 
     def drop_user(self, user_id: UUID) -> tuple[str, ...]:
         """Forget a user, and the names that were typed for it; which they were."""
@@ -84,19 +91,17 @@ class Resident:
     def __init__(self, *, clock: Clock, most_users: int, cached: int) -> None:
         self._clock = clock
         self._most_users = most_users
-        self._cached = cached
         self._overtaking = Overtaking()
         self._completing = asyncio.Lock()
-        self.held = self._empty()
-
-    def _empty(self) -> Held:
-        engine = Decisions(most_users=self._most_users, cached=self._cached)
-        return Held(engine, Names(2 * self._most_users))
+        engine = Decisions(most_users=most_users, cached=cached)
+        self.held = Held(engine, Names(2 * most_users))
 
     def let_go(self) -> None:
-        """Begin with nothing."""
+        """Begin with nothing; what there was is freed in the background."""
         self._overtaking.tell_of_everything()
-        self.held = self._empty()
+        old = self.held
+        self.held = Held(old.engine, Names(2 * self._most_users))
+        little_by_little(chain(old.engine.forget(), old.steps()))
 
     def concerned(self, changes: Sequence[Change]) -> Sequence[Change]:
         """Changes of what is kept; what is being read and has changed will be read again."""

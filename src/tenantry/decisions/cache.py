@@ -1,6 +1,9 @@
 """Decisions kept as such, for as long as nothing changes."""
 
 import threading
+from collections.abc import Iterator
+
+from tenantry.letting_go import emptied
 
 Question = tuple[object, ...]
 
@@ -26,6 +29,7 @@ class Cache:
     """
 
     def __init__(self, size: int) -> None:
+        self.size = size
         self._half = max(1, size // 2)
         self.recent: dict[Question, object] = {}
         self._before: dict[Question, object] = {}
@@ -34,6 +38,10 @@ class Cache:
 
     def __len__(self) -> int:
         return len(self.recent) + len(self._before) + len(self._leaving)
+
+    def steps(self) -> Iterator[None]:
+        """Give up all, one by one."""
+        return emptied(self._leaving, self._before, self.recent)
 
     def find_older(self, question: Question) -> object | None:
         """The decision, if it is one from before; from now on it is a recent one."""

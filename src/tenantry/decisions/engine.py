@@ -5,6 +5,7 @@ first asked about. A check is then: does one of the user's numbers open the door
 waits for anything. Many threads may ask while others change.
 """
 
+import itertools
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -155,6 +156,21 @@ class Decisions:
             with self._lock:
                 if not self._users.knows(user.id.int):
                     self._users.put(user, now)
+
+    def forget(self) -> Iterator[None]:
+        """Know nothing any more, at once.
+
+        What was known is freed by the steps of the result: at once it would be a pause for all.
+        """
+        with self._changing():
+            users, gates, world, cache = self._users, self._gates, self.world, self._cache
+            self.world = world.emptied()
+            self._gates = Gates(gates.most)
+            self._users = Users(self.world, self._gates, users.most)
+            self._cache = Cache(cache.size) if cache is not None else None
+            self._forget_walls()
+        kept = cache.steps() if cache is not None else ()
+        return itertools.chain(users.steps(), gates.steps(), kept, world.steps())
 
     def put_user(self, user: UserFacts, *, now: datetime) -> None:
         """Add or replace a user."""

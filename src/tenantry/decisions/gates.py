@@ -1,7 +1,7 @@
 """Compiled doors: for each the numbers that open it, kept within a bound."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from tenantry.decisions.window import Window
 from tenantry.privileges.model import Privilege
@@ -30,7 +30,7 @@ class Gates:
     """The doors of all databases. ``most`` bounds how many numbers all gates hold together."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
         self._doors: dict[str | None, Doors] = {}
         # Every gate that was compiled, oldest first, with its weight. What is dropped stays in
         # here until its turn, so that no change has to free thousands of gates at once.
@@ -57,7 +57,7 @@ class Gates:
         for _ in range(2):
             if self._line and not self._is_in_use(self._line[0]):
                 self._free_oldest()
-        while self.weight > self._most and len(self._line) > 1:
+        while self.weight > self.most and len(self._line) > 1:
             self._free_oldest()
 
     def drop(self, databases: Iterable[str] | None) -> None:
@@ -71,6 +71,12 @@ class Gates:
     def forget_all(self) -> None:
         """Give up even the doors' objects; whoever refers to them must forget them, too."""
         self._doors = {}
+
+    def steps(self) -> Iterator[None]:
+        """Give up all, one by one."""
+        while self._line:
+            self._free_oldest()
+            yield
 
     @property
     def databases(self) -> int:

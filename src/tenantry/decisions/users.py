@@ -1,7 +1,7 @@
 """Users as rows of numbers, kept within a bound."""
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TypeAlias
 
@@ -11,6 +11,7 @@ from tenantry.decisions.numbers import SHUT_OUT, TIMED
 from tenantry.decisions.standing import standing
 from tenantry.decisions.window import ALWAYS, Window
 from tenantry.decisions.world import Touched, World
+from tenantry.letting_go import emptied
 
 Packed: TypeAlias = "array[int]"
 """The numbers of the user's roles, of rights held directly, and of the tenant, which opens nothing.
@@ -56,7 +57,7 @@ class Users:
     def __init__(self, world: World, gates: Gates, most: int) -> None:
         self._world = world
         self._gates = gates
-        self._most = max(2, most)
+        self.most = max(2, most)
         self.recent: dict[int, Packed] = {}
         self._others: dict[int, Packed] = {}
         self._timed: dict[int, tuple[UserFacts, Packed, Window]] = {}
@@ -77,6 +78,10 @@ class Users:
             self._timed[id] = user, packed, window
             packed = LOOK_CLOSER
         self._add(id, packed)
+
+    def steps(self) -> Iterator[None]:
+        """Give up all, one by one."""
+        return emptied(self.recent, self._others, self._timed)
 
     def drop(self, id: int) -> None:
         """Forget a user."""
@@ -107,7 +112,7 @@ class Users:
         return packed, window
 
     def _add(self, id: int, packed: Packed) -> None:
-        if len(self) >= self._most:
+        if len(self) >= self.most:
             if not self._others:
                 self.recent, self._others = {}, self.recent
             gone, _ = self._others.popitem()

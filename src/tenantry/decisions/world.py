@@ -15,6 +15,7 @@ from uuid import UUID
 from tenantry.decisions.facts import GrantFacts, RoleFacts, TenantFacts
 from tenantry.decisions.numbers import NOBODY, Numbers, Right
 from tenantry.decisions.window import ALWAYS, Window
+from tenantry.letting_go import emptied
 from tenantry.privileges.model import DatabaseObject, Privilege
 
 Touched = frozenset[str] | None
@@ -118,6 +119,16 @@ class World:
         for role in self.with_ancestors(role_ids):
             part.put_role(self.roles[role].facts)
         return part
+
+    def emptied(self) -> "World":
+        """One that knows nothing but the numbers, and which rights users may come back with."""
+        world = World(self.numbers)
+        world._beneath = self._beneath
+        return world
+
+    def steps(self) -> Iterator[None]:
+        """Give up all, one by one."""
+        return emptied(self.roles, self._holders, self._children, self._owned)
 
     # Changing
 

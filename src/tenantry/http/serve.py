@@ -15,6 +15,7 @@ from typing import Protocol
 
 import uvicorn
 
+from tenantry.adapters.collector import short_pauses
 from tenantry.config import read_connection
 from tenantry.errors import ConfigurationError
 from tenantry.http.envelope import Lifecycle
@@ -100,7 +101,8 @@ async def _serve(settings: Settings, opener: Opener, sockets: list[socket.socket
             server = Server(_config(settings, app, lifecycle), partial(ready, app))
             stop.begin(server, lifecycle)
             try:
-                await server.serve(sockets)
+                with short_pauses():
+                    await server.serve(sockets)
             except OSError as error:
                 raise _cannot_listen(settings, error) from None
 

@@ -19,6 +19,7 @@ from tenantry.changes.overtaking import Overtaking, Reader
 from tenantry.kernel.action import Actor
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Transaction
+from tenantry.letting_go import emptied, little_by_little
 from tenantry.sessions.model import Session, SessionActor, SessionPolicy
 from tenantry.users.addresses import allowed
 from tenantry.users.principal import Principal
@@ -134,6 +135,7 @@ class SessionMemory:
     def let_go(self) -> None:
         """Keep nothing."""
         self._overtaking.tell_of_everything()
+        little_by_little(emptied(self._kept, self._of))
         self._kept, self._of = {}, {}
 
     def _forget(self, kept: Kept) -> None:
