@@ -1,11 +1,15 @@
-"""What it costs to tell who bears a session's token, as every request over HTTP does."""
+"""What it costs to tell who bears a session's token, as every request over HTTP does.
+
+And to validate a session: from memory, as usual, and by asking the database.
+"""
 
 from itertools import cycle
 
 from bench.rounds import Contestant, Effort, Result, compare
 from bench.world import World
+from tenantry.changes.consistency import Consistency
 from tenantry.kernel.action import Origin
-from tenantry.sessions.actions import CreateSessionAction
+from tenantry.sessions.actions import CreateSessionAction, ValidateSessionAction
 from tenantry.sessions.model import SessionToken, moment_of
 
 TITLE = "session_check: telling who bears a token over one bare SELECT of the session's row"
@@ -25,6 +29,7 @@ async def measure(world: World, effort: Effort) -> list[Result]:
     texts = cycle(tokens)
     statement = await world.bare.prepare(BARE)
     identify = world.app.auth_service.identify
+    validate = world.app.sessions.validate_session.wait_for_complete
 
     async def bare() -> object:
         token = next(parsed)
@@ -34,11 +39,20 @@ async def measure(world: World, effort: Effort) -> list[Result]:
     async def checked() -> object:
         return await identify(next(texts), HERE)
 
+    async def validated() -> object:
+        return await validate(ValidateSessionAction(session_token=next(texts)))
+
+    async def validated_anew() -> object:
+        strong = Consistency.STRONG
+        return await validate(ValidateSessionAction(session_token=next(texts), consistency=strong))
+
     return await compare(
         [
             Contestant("bare SELECT of the session", bare),
             Contestant("who bears the token", checked),
             Contestant("the same, 16 at once", checked, 16),
+            Contestant("action session.validate, from memory", validated),
+            Contestant("the same, of this moment", validated_anew),
         ],
         effort,
     )

@@ -45,6 +45,7 @@ from tenantry.resets.processors import ResetProcessors
 from tenantry.resources.processors import ResourceProcessors
 from tenantry.routes import wire
 from tenantry.second_factor.processors import SecondFactorProcessors
+from tenantry.sessions.known import KnownSessions
 from tenantry.sessions.memory import SessionMemory
 from tenantry.sessions.processors import SessionProcessors
 from tenantry.settings import Settings
@@ -131,6 +132,11 @@ class App:
         self.audit_parts = foundation.audit
         self.audit = AuditProcessors(parts=self.audit_parts, run=run)
         self.figures = _figures(self.registry, services, foundation)
+
+    @property
+    def known_sessions(self) -> KnownSessions:
+        """Which sessions are good, as far as memory can tell."""
+        return self.assembly.logins.known_sessions
 
     def upkeep(self) -> list[Coroutine[Any, Any, None]]:
         """What is to be done all the time, by every server: each ends only when cancelled."""

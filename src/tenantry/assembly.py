@@ -59,6 +59,7 @@ class Assembly:
         return LoginAssembly(
             settings=self._on.settings,
             database=self._on.database,
+            feed=self._on.feed,
             users=self.user_repository,
             clock=self._on.clock,
             cursor_key=self._on.cursor_key,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 
+from tenantry.changes.feed import ChangeFeed
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Database
 from tenantry.lockout.lock_repository import LockRepository
@@ -12,6 +13,7 @@ from tenantry.lockout.repository import AttemptRepository
 from tenantry.lockout.service import LockoutService
 from tenantry.lockout.throttle import LockoutPolicy
 from tenantry.sessions.administration import SessionAdministration
+from tenantry.sessions.known import KnownSessions
 from tenantry.sessions.memory import SessionMemory
 from tenantry.sessions.model import SessionPolicy
 from tenantry.sessions.repository import SessionRepository
@@ -30,6 +32,7 @@ class LoginAssembly:
 
     settings: Settings
     database: Database
+    feed: ChangeFeed
     users: UserRepository
     clock: Clock
     cursor_key: bytes
@@ -68,6 +71,11 @@ class LoginAssembly:
         return SessionMemory(policy=self.session_policy, clock=self.clock, most=MOST_SESSIONS)
 
     @cached_property
+    def known_sessions(self) -> KnownSessions:
+        """Tells from there which are good."""
+        return KnownSessions(memory=self.session_memory, feed=self.feed)
+
+    @cached_property
     def session_upkeep(self) -> SessionUpkeep:
         """Writes down that they are in use."""
         return SessionUpkeep(
@@ -90,6 +98,10 @@ class LoginAssembly:
             database=self.database,
             session_service=self.sessions,
             session_repository=SessionRepository(),
+            memory=self.session_memory,
+            known=self.known_sessions,
+            feed=self.feed,
+            seconds=self.settings.statement_timeout,
             users=self.users,
             clock=self.clock,
             cursor_key=self.cursor_key,

@@ -3,16 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 
 from tenantry.app import App, open_app
+from tenantry.changes.consistency import Consistency
 from tenantry.checks.service import Checks
 from tenantry.grants.actions import GiveAction, RevokeAction
-from tenantry.grants.model import Consistency
+from tenantry.http.fast_checks import FastChecks
+from tenantry.http.server import create_asgi
+from tenantry.kernel.action import Action
 from tenantry.settings import Settings
 from tenantry.testing.clock import ShiftedClock
 from tenantry.users.model import UserData
+from tests.checks.faces import Both, client_of, logged_in
 
 SELECT = ("SELECT", "sales", "public", "orders")
 Give = Callable[..., Awaitable[None]]
@@ -61,3 +66,23 @@ async def truth(checks: Checks, user: UserData | str, *asked: str) -> bool:
     """As the database has it."""
     principal = user if isinstance(user, str) else user.id
     return await checks.ask(principal, *asked, consistency=Consistency.STRONG)
+
+
+@pytest.fixture
+async def both(
+    fresh: App, john: UserData, admin: UserData, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Both]:
+    """Asked by an admin, while john may read sales."""
+    await give(fresh, "john", "SELECT", "sales")
+    runs: list[Action[Any]] = []
+    run = fresh.run
+
+    async def counted(action: Action[Any]) -> Any:
+        runs.append(action)
+        return await run(action)
+
+    monkeypatch.setattr(fresh, "run", counted)
+    face = create_asgi(fresh)
+    assert isinstance(face, FastChecks)
+    async with client_of(face) as fast, client_of(face._app) as slow:
+        yield Both(fresh, fast, slow, await logged_in(fresh, "adele"), runs)

@@ -1,4 +1,4 @@
-"""A right that is taken away on one server is not there any more on the other."""
+"""A right or session that is taken away on one server is not there any more on the other."""
 
 import asyncio
 import sys
@@ -10,14 +10,16 @@ import asyncpg
 import httpx2
 import pytest
 
+from tenantry.testing.users import PASSWORD
 from tests.faults.conftest import MakeServing
-from tests.faults.enemy import BOUND, SLACK, Enemy, Findings
+from tests.faults.enemy import BOUND, ENDS, SLACK, Enemy, Findings
 from tests.faults.serving import SERVE, Serving, both_serving
 
 pytestmark = pytest.mark.anyio
 
 NAIVE = (sys.executable, str(Path(__file__).with_name("naive_feed.py")))
-RUNS, SESSIONS = 40, 8
+REMEMBERING = (sys.executable, str(Path(__file__).with_name("naive_memory.py")))
+RUNS, SESSIONS = 40, 9
 
 
 @asynccontextmanager
@@ -54,7 +56,7 @@ async def test_nothing_old_is_true_past_the_bound_and_nothing_at_all_with_the_ve
         await enemy.run(RUNS, findings)
         await enemy.run_sessions(SESSIONS, findings)
     assert len(findings.stale) == RUNS
-    assert len(findings.sessions) == SESSIONS
+    assert len(findings.sessions) == 2 * SESSIONS
     assert findings.stale_with_version == 0
     assert findings.longest < BOUND + SLACK
 
@@ -68,6 +70,8 @@ async def test_a_server_whose_connection_is_cut_off_gives_no_old_answer_past_the
             assert not await enemy.may()
             await cut_off(owner)
             await enemy.run(2, findings)
+            await cut_off(owner)
+            await enemy.run_sessions(1, findings)
     assert findings.stale_with_version == 0
     assert findings.longest < BOUND + SLACK
 
@@ -84,3 +88,17 @@ async def test_a_server_that_trusts_its_connection_lets_the_enemy_in(
         await asyncio.sleep(BOUND + SLACK)
         assert await enemy.may(), "without it, this test would prove nothing"
         assert not await enemy.may(taken)
+
+
+async def test_a_server_that_only_remembers_finds_ended_sessions_good_for_ever(
+    make_serving: MakeServing,
+) -> None:
+    async with enemies(make_serving(), REMEMBERING) as (enemy, _):
+        for how in ENDS:
+            token = await enemy.log_in("john", PASSWORD)
+            assert await enemy.validate(token)
+            ended = await enemy.end(how, token)
+            await asyncio.sleep(BOUND + SLACK)
+            assert await enemy.validate(token), "without it, the others would prove nothing"
+            assert await enemy.validate(token, ended)
+            await enemy.make_good(how)

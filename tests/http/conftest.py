@@ -119,6 +119,11 @@ class NothingInMemory:
     def find(self, token: str, address: str | None) -> None:
         return None
 
+    def validity(
+        self, token: str, stated: str | None, *, asker: Actor, address: str | None
+    ) -> None:
+        return None
+
     def is_current(self) -> bool:
         return False
 
@@ -137,6 +142,7 @@ class FakeApp:
     access_key_identifier: FakeKeyIdentifier = field(default_factory=FakeKeyIdentifier)
     figures: FakeFigures = field(default_factory=FakeFigures)
     session_memory: NothingInMemory = field(default_factory=NothingInMemory)
+    known_sessions: NothingInMemory = field(default_factory=NothingInMemory)
     decisions: NothingInMemory = field(default_factory=NothingInMemory)
     checks: list[FakeCheck] = field(default_factory=lambda: [FakeCheck("database", True)])
     asked: list[tuple[Action[Any], Actor, Origin]] = field(default_factory=list)

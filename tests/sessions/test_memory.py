@@ -1,6 +1,5 @@
 """Sessions are kept in memory once they were let in, and never outlive what ends them."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,8 +11,7 @@ from tenantry.app import App
 from tenantry.auth.actions import AuthenticateAction
 from tenantry.errors import NotAuthenticated
 from tenantry.kernel.action import ANONYMOUS, Action, acting_as
-from tenantry.kernel.modifier import OptionalState, TriState
-from tenantry.lockout.actions import LockAccountAction
+from tenantry.kernel.modifier import OptionalState
 from tenantry.roles.actions import (
     AssignRolesAction,
     CreateRoleAction,
@@ -27,19 +25,14 @@ from tenantry.roles.model import RoleModifier
 from tenantry.sessions.actions import (
     EndSessionsAction,
     RefreshSessionAction,
-    TerminateSessionAction,
 )
 from tenantry.sessions.memory import KEPT
 from tenantry.tenants.actions import SuspendTenantAction
 from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.users import PASSWORD, enrol, make_user
-from tenantry.users.actions import (
-    DeleteUserAction,
-    ModifyUserAction,
-    PurgeUserAction,
-)
-from tenantry.users.model import UserData, UserModifier, UserStatus
+from tenantry.users.model import UserData
 from tests.sessions.conftest import HERE, Identify, Token
+from tests.sessions.endings import ENDINGS
 
 pytestmark = pytest.mark.anyio
 
@@ -64,24 +57,6 @@ async def test_a_session_is_in_memory_once_it_was_let_in(
         actor.tenant_id,
         None,
     )
-
-
-def modified(**changes: Any) -> Callable[[str], Action[Any]]:
-    return lambda _: ModifyUserAction(user="john", modifier=UserModifier(**changes))
-
-
-ENDINGS: dict[str, Callable[[str], Action[Any]]] = {
-    "its end": lambda token: TerminateSessionAction(session_token=token),
-    "its refresh": lambda token: RefreshSessionAction(session_token=token),
-    "the end of all": lambda _: EndSessionsAction(user="john"),
-    "a lock": lambda _: LockAccountAction(user="john", reason="test"),
-    "deletion": lambda _: DeleteUserAction(user="john"),
-    "a purge": lambda _: PurgeUserAction(user="john"),
-    "being switched off": modified(status=OptionalState.update(UserStatus.INACTIVE)),
-    "another password": modified(password=OptionalState.update("another sound passphrase")),
-    "other addresses": modified(allowed_client_ip=TriState.update(["198.51.100.1"])),
-    "an order to change the password": modified(need_password_change=OptionalState.update(True)),
-}
 
 
 @pytest.mark.parametrize("what", ENDINGS)

@@ -32,7 +32,7 @@ def whence(action: AuthenticateAction, principal: Principal | None) -> Whence:
     """
     actor, origin = current_actor(), current_origin()
     address, user_agent = action.ip_address, _printable(action.user_agent)
-    if not access.may_state_origin(actor, principal.user if principal else None):
+    if not access.may_state_origin(actor, principal.user.tenant_id if principal else None):
         said = {"claimed_ip_address": address, "claimed_user_agent": user_agent}
         claims: Changes = {name: (None, text) for name, text in said.items() if text}
         return Whence(origin, origin.address, claims)

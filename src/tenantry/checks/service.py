@@ -5,12 +5,13 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from uuid import UUID
 
+from tenantry.changes.consistency import Consistency
 from tenantry.changes.feed import ChangeFeed
 from tenantry.checks.resident import Resident
 from tenantry.errors import ConnectionError, NotWarm, TenantryError
 from tenantry.grants.deciding import Decider
 from tenantry.grants.holders import HolderRepository
-from tenantry.grants.model import Asked, Consistency
+from tenantry.grants.model import Asked
 from tenantry.grants.rules import required_object
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Database

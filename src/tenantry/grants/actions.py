@@ -4,8 +4,8 @@ from typing import Annotated, ClassVar, Generic, TypeVar
 
 import msgspec
 
+from tenantry.changes.consistency import AtLeast, Consistency, HowSure
 from tenantry.grants.model import (
-    Consistency,
     Explanation,
     GivenGrants,
     GrantData,
@@ -140,20 +140,6 @@ class RevokeAccessAction(OnPrincipal[RevocationResult], frozen=True, kw_only=Tru
 
 Permission = Annotated[str, msgspec.Meta(description="Name of the privilege, such as SELECT")]
 User = Annotated[str, msgspec.Meta(description="Username or id of the user")]
-
-
-AtLeast = Annotated[
-    int,
-    msgspec.Meta(
-        ge=0,
-        le=2**62,
-        description="Version that the answer must know of, as a change has returned it",
-    ),
-]
-HowSure = Annotated[
-    Consistency,
-    msgspec.Meta(description="bounded: from memory while that is fresh; strong: of this moment"),
-]
 
 
 class Question(Input, frozen=True, kw_only=True):

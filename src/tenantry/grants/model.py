@@ -21,15 +21,6 @@ RoleDatabases = Annotated[
 ]
 
 
-class Consistency(StrEnum):
-    """How sure the answer to a check must be."""
-
-    BOUNDED = "bounded"
-    """From memory where it can be; never older than the bound that the settings say."""
-    STRONG = "strong"
-    """From the database, as of now."""
-
-
 class Asked(NamedTuple):
     """A check in its normal form: whom, by id or as typed, what, and where."""
 

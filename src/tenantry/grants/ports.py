@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from tenantry.grants.model import Asked, Consistency, ServerEnforcement
+from tenantry.changes.consistency import Consistency
+from tenantry.grants.model import Asked, ServerEnforcement
 from tenantry.kernel.transaction import Transaction
 from tenantry.roles.repository import Place, RoleKey
 from tenantry.users.access import Scope

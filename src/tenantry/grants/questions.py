@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+from tenantry.changes.consistency import Consistency
 from tenantry.errors import InvalidInput, UserNotFound, Violation
 from tenantry.grants import rules
 from tenantry.grants.actions import (
@@ -29,7 +30,7 @@ from tenantry.grants.actions import (
 from tenantry.grants.deciding import Decider
 from tenantry.grants.holders import HolderRepository
 from tenantry.grants.loading import Sought
-from tenantry.grants.model import Asked, Consistency, Holder, RoleEffect, ServerEnforcement
+from tenantry.grants.model import Asked, Holder, RoleEffect, ServerEnforcement
 from tenantry.grants.ports import Answers, Effects, Users
 from tenantry.grants.principals import Principals
 from tenantry.grants.tags import TagEffect, tag_effects

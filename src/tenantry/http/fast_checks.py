@@ -1,9 +1,10 @@
 """Checks answered from memory, before anything else that a request goes through.
 
-Only what is plain in every respect is answered here: a session's token and everybody asked about
-are in memory, and the body is what our own clients send. All else is passed on as it came, and so
-is judged and refused in one place. What is answered here is answered as it would be there, with
-the same headers and metrics; but no run is logged, and none is an action's run.
+What a user may do, and whether a session is good. Only what is plain in every respect is answered
+here: a session's token and all that is asked about are in memory, and the body is what our own
+clients send. All else is passed on as it came, and so is judged and refused in one place. What is
+answered here is answered as it would be there, with the same headers and metrics; but no run is
+logged, and none is an action's run.
 """
 
 import asyncio
@@ -27,7 +28,9 @@ from tenantry.http.origin import address_of
 from tenantry.http.served import Served
 from tenantry.kernel.action import Actor
 from tenantry.routes import API
+from tenantry.sessions.actions import ValidateSessionAction
 from tenantry.users.access import Scope as Sight
+from tenantry.users.addresses import parse_address
 
 MOST = 1000
 BODY_SECONDS = 1.0
@@ -59,15 +62,23 @@ class _Many(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     at_least: int | Unset = UNSET
 
 
+class _Session(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    session_token: str
+    ip_address: str | Unset | None = UNSET
+    at_least: int | Unset = UNSET
+
+
+_session = msgspec.json.Decoder(_Session)
 _one = msgspec.json.Decoder(_One)
 _many = msgspec.json.Decoder(_Many)
 _encode = msgspec.json.Encoder().encode
 
 
 class _Asker(NamedTuple):
-    """Who asks, and the request's id."""
+    """Who asks, from where, and the request's id."""
 
     actor: Actor
+    address: str | None
     request_id: bytes
 
 
@@ -90,6 +101,7 @@ class FastChecks:
             for path, action, answer in (
                 ("/check", CheckAction, self._answer_one),
                 ("/checks", CheckManyAction, self._answer_many),
+                ("/sessions/validate", ValidateSessionAction, self._answer_session),
             )
         }
         trusted = served.settings.trusted_proxies
@@ -115,7 +127,7 @@ class FastChecks:
             await self._app(scope, receive, send)
             return
         body = _whole(message, kind.limit)
-        content = kind.answer(asker.actor, body) if body is not None else None
+        content = kind.answer(asker, body) if body is not None else None
         if content is None:
             await self._app(scope, _again(message, receive), send)
             return
@@ -149,9 +161,27 @@ class FastChecks:
         request_id = found.get(b"x-request-id")
         if request_id is None or not _PLAIN_ID.fullmatch(request_id):
             request_id = secrets.token_hex(16).encode()
-        return _Asker(actor, request_id)
+        return _Asker(actor, address, request_id)
 
-    def _answer_one(self, actor: Actor, body: bytes) -> bytes | None:
+    def _answer_session(self, asker: _Asker, body: bytes) -> bytes | None:
+        try:
+            asked = _session.decode(body)
+        except (msgspec.MsgspecError, UnicodeError):
+            return None
+        stated = None if asked.ip_address is UNSET else asked.ip_address
+        texts = 2 + (asked.ip_address is not UNSET) + (stated is not None)
+        if not _has_texts(body, texts + (asked.at_least is not UNSET)):
+            return None
+        if stated is not None and parse_address(stated) is None:
+            return None
+        if not self._is_as_far_as(asked.at_least):
+            return None
+        validity = self._served.known_sessions.validity(
+            asked.session_token, stated, asker=asker.actor, address=asker.address
+        )
+        return None if validity is None else _encode(validity)
+
+    def _answer_one(self, asker: _Asker, body: bytes) -> bytes | None:
         try:
             asked = _one.decode(body)
         except (msgspec.MsgspecError, UnicodeError):
@@ -159,12 +189,12 @@ class FastChecks:
         keys = int(asked.at_least is not UNSET)
         if not _says_each_thing_once(body, [asked], keys):
             return None
-        allowed = self._decide(actor, [asked], asked.at_least)
+        allowed = self._decide(asker.actor, [asked], asked.at_least)
         if allowed is None:
             return None
         return b'{"allowed":true}' if allowed[0] else b'{"allowed":false}'
 
-    def _answer_many(self, actor: Actor, body: bytes) -> bytes | None:
+    def _answer_many(self, asker: _Asker, body: bytes) -> bytes | None:
         try:
             asked = _many.decode(body)
         except (msgspec.MsgspecError, UnicodeError):
@@ -174,19 +204,18 @@ class FastChecks:
             body, asked.questions, keys
         ):
             return None
-        allowed = self._decide(actor, asked.questions, asked.at_least)
+        allowed = self._decide(asker.actor, asked.questions, asked.at_least)
         return None if allowed is None else _encode({"allowed": allowed})
 
     def _decide(
         self, actor: Actor, asked: "Sequence[_Question]", version: "int | Unset"
     ) -> list[bool] | None:
         """The answers; None where memory does not have them all, or is not as far."""
-        decisions = self._served.decisions
-        if version is not UNSET and not 0 <= version <= decisions.applied:
+        if not self._is_as_far_as(version):
             return None
         oneself = actor.id
         try:
-            return decisions.decide_many(
+            return self._served.decisions.decide_many(
                 [
                     (
                         oneself if one.user == ONESELF and oneself is not None else one.user,
@@ -199,6 +228,9 @@ class FastChecks:
             )
         except (NotWarm, InvalidInput):
             return None
+
+    def _is_as_far_as(self, version: "int | Unset") -> bool:
+        return version is UNSET or 0 <= version <= self._served.decisions.applied
 
     async def _send(self, send: Send, asker: _Asker, content: bytes) -> None:
         headers = [
@@ -213,22 +245,19 @@ class FastChecks:
 
 
 class _Kind(NamedTuple):
-    """One of the two kinds of questions."""
+    """One of the kinds of questions."""
 
     tag: str
     limit: int
-    answer: Callable[[Actor, bytes], bytes | None]
+    answer: Callable[[_Asker, bytes], bytes | None]
     done: Callable[[float], None]
 
 
 def _says_each_thing_once(body: bytes, asked: "Sequence[_Question]", keys: int) -> bool:
-    """Whether no name is given twice, of which a decoder takes the last without a word.
+    """Whether the questions name nothing twice; ``keys`` are those around them.
 
-    Without a backslash there are two quotes for each text, so it shows in their number. ``keys``
-    are those around the questions. Empty texts are looked at elsewhere.
+    Empty texts are looked at elsewhere.
     """
-    if b"\\" in body:
-        return False
     texts = keys
     for one in asked:
         texts += 4
@@ -238,7 +267,15 @@ def _says_each_thing_once(body: bytes, asked: "Sequence[_Question]", keys: int) 
             if part == "":
                 return False
             texts += 1 if part is None else 2
-    return body.count(b'"') == 2 * texts
+    return _has_texts(body, texts)
+
+
+def _has_texts(body: bytes, texts: int) -> bool:
+    """Whether so many texts are in it, and no name twice, of which a decoder takes the last.
+
+    Without a backslash there are two quotes for each text, so it shows in their number.
+    """
+    return b"\\" not in body and body.count(b'"') == 2 * texts
 
 
 def _whole(message: Message, limit: int) -> bytes | None:

@@ -10,6 +10,7 @@ from tenantry.access_keys.signing import SignedRequest
 from tenantry.checks.service import Parts
 from tenantry.kernel.action import Action, Actor, Origin
 from tenantry.privileges.model import Privilege
+from tenantry.sessions.actions import Validity
 from tenantry.settings import Settings
 from tenantry.users.access import Scope
 from tenantry.wire import Wire
@@ -59,6 +60,15 @@ class SessionMemory(Protocol):
         """Whom the token proves, asking from there; None where that must be looked up."""
 
 
+class KnownSessions(Protocol):
+    """Which sessions are good, as far as memory can tell."""
+
+    def validity(
+        self, token: str, stated: str | None, *, asker: Actor, address: str | None
+    ) -> Validity | None:
+        """That it is good, asked from this address; None where that must be looked up."""
+
+
 class Decisions(Protocol):
     """What decides on access, as far as it is in memory."""
 
@@ -78,6 +88,8 @@ class Served(Protocol):
 
     @property
     def session_memory(self) -> SessionMemory: ...
+    @property
+    def known_sessions(self) -> KnownSessions: ...
     @property
     def decisions(self) -> Decisions: ...
 

@@ -66,12 +66,27 @@ class SessionOperations(Operations):
             self._action(CreateSessionAction, user=username, expires_in_hours=expires_in_hours)
         )
 
-    async def validate_session(self, session_id: str, *, ip_address: str | None = None) -> bool:
-        """Whether a session is good now. False for whatever is none; never raises for that."""
+    async def validate_session(
+        self,
+        session_id: str,
+        *,
+        ip_address: str | None = None,
+        at_least: int | None = None,
+        consistency: str = "bounded",
+    ) -> bool:
+        """Whether a session is good now. False for whatever is none; never raises for that.
+
+        The answer knows of the change whose ``last_version`` is passed as ``at_least``; with
+        ``consistency="strong"`` the database is asked.
+        """
         if not _may_be_token(session_id):
             return False
         action = self._action(
-            ValidateSessionAction, session_token=session_id, ip_address=ip_address
+            ValidateSessionAction,
+            session_token=session_id,
+            ip_address=ip_address,
+            at_least=at_least,
+            consistency=consistency,
         )
         return (await self._run(action)).valid
 

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
+from tenantry.changes.consistency import AtLeast, Consistency, HowSure
 from tenantry.kernel.action import Action, Audience
 from tenantry.kernel.page import Page
 from tenantry.record import Record, SecretText
@@ -47,7 +48,8 @@ class ValidateSessionAction(Action[Validity], frozen=True, kw_only=True):
     """Tell whether a session's token is good now; whatever is no token is not.
 
     Counts as use of the session. ``ip_address`` is where its holder asks from; it is compared
-    with the user's rules on addresses where an administrator says so.
+    with the user's rules on addresses where an administrator says so. The answer may be from
+    memory, as that of a check.
     """
 
     tag: ClassVar[str] = "session.validate"
@@ -55,6 +57,8 @@ class ValidateSessionAction(Action[Validity], frozen=True, kw_only=True):
     reads: ClassVar[bool] = True
     session_token: Token
     ip_address: str | None = None
+    at_least: AtLeast | None = None
+    consistency: HowSure = Consistency.BOUNDED
 
 
 class RefreshSessionAction(Action[IssuedSession], frozen=True, kw_only=True):

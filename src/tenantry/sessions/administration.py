@@ -8,6 +8,8 @@ from uuid import UUID
 
 import msgspec
 
+from tenantry.changes.consistency import Consistency
+from tenantry.changes.feed import ChangeFeed
 from tenantry.errors import NotAuthenticated, SessionNotFound, StateConflict
 from tenantry.kernel.action import Actor, Note, Outcome, current_actor, current_origin
 from tenantry.kernel.clock import Clock
@@ -25,6 +27,8 @@ from tenantry.sessions.actions import (
     ValidateSessionAction,
     Validity,
 )
+from tenantry.sessions.known import KnownSessions, lets_in, sees
+from tenantry.sessions.memory import SessionMemory
 from tenantry.sessions.model import IssuedSession, Session, SessionData, SessionToken
 from tenantry.sessions.ports import Users
 from tenantry.sessions.repository import SessionRepository
@@ -47,6 +51,10 @@ class SessionAdministration:
         database: Database,
         session_service: SessionService,
         session_repository: SessionRepository,
+        memory: SessionMemory,
+        known: KnownSessions,
+        feed: ChangeFeed,
+        seconds: float,
         users: Users,
         clock: Clock,
         cursor_key: bytes,
@@ -54,6 +62,10 @@ class SessionAdministration:
         self._database = database
         self._service = session_service
         self._sessions = session_repository
+        self._memory = memory
+        self._known = known
+        self._feed = feed
+        self._seconds = seconds
         self._users = users
         self._clock = clock
         self._cursor_key = cursor_key
@@ -83,17 +95,28 @@ class SessionAdministration:
         """Whether a token is good; False for everything that is none."""
         require_types(action)
         require_address(action.ip_address, "ip_address")
-        async with self._database.autocommit() as tx:
-            found = await self._usable(tx, action.session_token, action.ip_address)
-            if found is None or found[0].spent:
-                return Validity(valid=False)
-            presented, principal = found
-            await self._service.touch(tx, presented.session)
-        return Validity(
-            valid=True,
-            username=principal.user.username,
-            expires_at=presented.session.expires_at,
-        )
+        token, stated = action.session_token, action.ip_address
+        if action.at_least is not None:
+            await self._feed.reach(action.at_least, self._seconds)
+        if action.consistency is Consistency.BOUNDED:
+            asker, address = current_actor(), current_origin().address
+            known = self._known.validity(token, stated, asker=asker, address=address)
+            if known is not None:
+                return known
+        return await self._look_up(token, stated)
+
+    async def _look_up(self, text: str, stated: str | None) -> Validity:
+        """Whether a token is good as the database has it; what is stays in memory."""
+        with self._memory.looking() as reader:
+            async with self._database.autocommit() as tx:
+                found = await self._usable(tx, text, stated)
+                if found is None or found[0].spent:
+                    return Validity(valid=False)
+                session, principal = found[0].session, found[1]
+                await self._service.touch(tx, session)
+            self._memory.keep(reader, text, session, principal)
+        username, expires_at = principal.user.username, session.expires_at
+        return Validity(valid=True, username=username, expires_at=expires_at)
 
     async def refresh_session(self, action: RefreshSessionAction) -> IssuedSession:
         """Change the token; NotAuthenticated where the session has ended or the token is spent."""
@@ -175,7 +198,7 @@ class SessionAdministration:
         self, tx: Transaction, text: str, stated: str | None
     ) -> tuple[Presented, Principal] | None:
         """The session of a token, in sight of the actor, whose user may be let in."""
-        actor = current_actor()
+        actor, address = current_actor(), current_origin().address
         presented = await self._service.present(tx, text)
         if presented is None or not _sees(actor, presented.session):
             return None
@@ -183,11 +206,11 @@ class SessionAdministration:
         principal = await self._users.find_principal(tx, session.user_id)
         if principal is None or principal.epoch != session.epoch or session.awaits_second_factor:
             return None
-        if not access.may_state_origin(actor, principal.user):
-            refusal = principal.refusal(current_origin().address)
-        else:
-            refusal = principal.refusal(stated) if stated is not None else principal.standing()
-        return (presented, principal) if refusal is None else None
+        user = principal.user
+        good = principal.standing() is None and lets_in(
+            actor, user.tenant_id, user.allowed_client_ip, address=address, stated=stated
+        )
+        return (presented, principal) if good else None
 
     async def _ends_of(self, tx: Transaction, named: str | None) -> UserData:
         """The user, locked, whose sessions the actor may end."""
@@ -205,8 +228,7 @@ class SessionAdministration:
 
 
 def _sees(actor: Actor, session: Session) -> bool:
-    scope = Scope.of(actor)
-    return scope.tenant_id in (None, session.tenant_id) and scope.user_id in (None, session.user_id)
+    return sees(actor, session.tenant_id, session.user_id)
 
 
 def _whose(actor: Actor, named: str | None) -> UserKey:

@@ -8,7 +8,7 @@ idle limit stays true on all servers.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -60,6 +60,19 @@ class SessionMemory:
 
     def find(self, token: str, address: str | None) -> Actor | None:
         """Whom the token proves, asking from this address; None where the database must tell."""
+
+        def is_good(kept: Kept) -> bool:
+            if kept.addresses and address not in kept.let_in:
+                if not allowed(kept.addresses, address):
+                    return False
+                kept.let_in = {address}
+            return True
+
+        kept = self.find_good(token, is_good)
+        return kept.actor if kept is not None else None
+
+    def find_good(self, token: str, is_good: Callable[[Kept], bool]) -> Kept | None:
+        """The session of the token, which counts as its use; None where the database must tell."""
         kept = self._kept.get(_key(token))
         if kept is None:
             return None
@@ -67,14 +80,12 @@ class SessionMemory:
         if now >= kept.good_until or now - kept.seen_at >= self._policy.idle:
             self._forget(kept)
             return None
-        if kept.addresses and address not in kept.let_in:
-            if not allowed(kept.addresses, address):
-                return None
-            kept.let_in = {address}
+        if not is_good(kept):
+            return None
         kept.seen_at = now
         if now - kept.noted_at >= self._policy.touch:
             self._used[kept.key] = kept
-        return kept.actor
+        return kept
 
     def looking(self) -> AbstractContextManager[Reader]:
         """Inside of it a session is looked up that is to be kept."""

@@ -104,14 +104,14 @@ def require_may_create(actor: Actor, role: str, tenant_id: UUID) -> None:
     _require_may_give(actor, role)
 
 
-def may_state_origin(actor: Actor, user: UserData | None) -> bool:
-    """Whether the actor's word on where somebody else asks from is taken for this user.
+def may_state_origin(actor: Actor, tenant_id: UUID | None) -> bool:
+    """Whether the actor's word on where somebody else asks from is taken for this tenant's users.
 
     Who serves a tenant's people does that for them; anybody else could pretend to be anywhere.
     """
     if is_platform(actor):
         return True
-    return actor.role == UserRole.ADMIN and user is not None and user.tenant_id == actor.tenant_id
+    return actor.role == UserRole.ADMIN and tenant_id is not None and tenant_id == actor.tenant_id
 
 
 def require_may_change(actor: Actor, user: UserData, changes: dict[str, Any]) -> None:
