@@ -91,7 +91,7 @@ def test_no_principal_has_a_name_that_means_something_else(name: str) -> None:
         found = FoundState(kind, "shop", "keeper", True, catalogue=Catalogue())
         dialect = PostgresDialect() if kind is DatabaseKind.POSTGRESQL else MysqlDialect(kind)
         with pytest.raises(InvalidInput):
-            diff(wanted, found, dialect, Policy(adopt=frozenset({name})))
+            diff(wanted, found, dialect, Policy())
 
 
 async def test_naively_quoted_public_is_everybody(postgres_shop: PostgresShop) -> None:

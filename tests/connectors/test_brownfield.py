@@ -127,10 +127,8 @@ async def test_an_adopted_account_is_managed_here_and_kept_elsewhere(shop: Shop,
         (WantedPrincipal(uuid4(), PrincipalKind.USER, app, adopted=True),),
         grants=frozenset({WantedGrant(app, Privilege.DELETE, shop.tables[0])}),
     )
-    policy = Policy(adopt=frozenset({app}))
-    await settled(shop, wanted, policy)
-    await settled(shop, wanted, policy)
-    assert (await planned(shop, wanted, policy)).is_empty
+    await settled(shop, wanted)
+    assert (await planned(shop, wanted)).is_empty
     found = await found_by(shop, wanted)
     held = {right.word for right in found.rights if right.principal == app}
     assert "DELETE" in held

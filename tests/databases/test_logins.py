@@ -12,7 +12,6 @@ from tenantry.adapters.databases.postgresql_connector import PostgresConnector
 from tenantry.app import App
 from tenantry.audit.model import AuditEntry
 from tenantry.databases.actions import RemoveDatabaseAction
-from tenantry.databases.enforcing_actions import AdoptDatabaseAction
 from tenantry.databases.login_actions import LoginToDatabaseAction
 from tenantry.databases.logins import DatabaseLogins
 from tenantry.databases.managed import ManagedDatabase
@@ -234,54 +233,6 @@ async def test_a_server_that_cannot_shut_a_login_is_not_asked_all_the_time(
     clock.advance(minutes=1)
     await there.follow()
     assert await rows(owner) == 0
-
-
-async def test_an_account_that_was_adopted_keeps_its_own_password(
-    somewhere: Somewhere, ada: UserData, trail: Trail
-) -> None:
-    name = "app" if somewhere.managed.kind == "postgresql" else "app@%"
-    made = "create role app login" if name == "app" else "create user app identified by 'old one'"
-    await somewhere.shop.run(made)
-    adopt = AdoptDatabaseAction("shop", name=name, principal="ada")
-    await somewhere.tenantry.databases.adopt_database.wait_for_complete(adopt)
-    await somewhere.give(ada, "SELECT")
-    await somewhere.apply()
-    with pytest.raises(StateConflict) as caught:
-        await somewhere.login(ada)
-    assert "keeps the password" in str(caught.value)
-    line = await somewhere.shop.log_in("app", "old one")
-    await line.close()
-    assert await only_entry(trail) == ("ada", "failed", StateConflict.code)
-
-
-KEPT = """
-    do $$ begin
-        if (select rolcanlogin or rolpassword is null from pg_authid where rolname = 'app') then
-            raise exception 'it can log in, or its password is gone';
-        end if;
-    end $$
-"""
-
-
-async def test_an_adopted_account_that_is_locked_keeps_its_password_for_later(
-    somewhere: Somewhere, ada: UserData
-) -> None:
-    is_postgresql = somewhere.managed.kind == "postgresql"
-    name = "app" if is_postgresql else "app@%"
-    made = "create role app login password" if is_postgresql else "create user app identified by"
-    await somewhere.shop.run(f"{made} 'old one'")
-    adopt = AdoptDatabaseAction("shop", name=name, principal="ada")
-    await somewhere.tenantry.databases.adopt_database.wait_for_complete(adopt)
-    await somewhere.give(ada, "SELECT")
-    await somewhere.apply()
-    await lock(somewhere.tenantry, ada)
-    await somewhere.apply()
-    with pytest.raises(PermissionError):
-        await somewhere.shop.log_in("app", "old one")
-    await somewhere.shop.run(KEPT if is_postgresql else "alter user app account unlock")
-    if not is_postgresql:
-        line = await somewhere.shop.log_in("app", "old one")
-        await line.close()
 
 
 async def test_letting_a_database_go_shuts_the_logins_to_it(

@@ -7,20 +7,21 @@ itself. Whoever finds the wanted state as it was leaves the server alone.
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
+from tenantry.databases.adopted import Adopted, as_before, had_by
 from tenantry.databases.enforcement_repository import (
     EnforcementRepository,
     Snapshot,
     digest_of,
 )
 from tenantry.databases.managed import ManagedDatabase
-from tenantry.databases.model import Plan, Policy, Step, WantedState
+from tenantry.databases.model import FoundState, Plan, Policy, Step, WantedState
 from tenantry.databases.planning import diff
-from tenantry.databases.ports import Alarm, DatabaseConnector, Progress
+from tenantry.databases.ports import Alarm, Progress
 from tenantry.databases.reports import labels_of
 from tenantry.databases.servers import Servers
 from tenantry.databases.wanted import next_boundary, wanted_state
@@ -80,21 +81,13 @@ class Enforcement:
         async with self._database.autocommit() as tx:
             return await self._enforcement.snapshot(tx, managed)
 
-    async def plan(
-        self, managed: ManagedDatabase, connector: DatabaseConnector, wanted: WantedState
-    ) -> Plan:
-        """The steps from what is on the server to what is wanted."""
-        policy = self.policy(managed, wanted)
-        found = await connector.inspect(managed.id, sorted(policy.adopt))
-        return diff(wanted, found, connector.dialect, policy)
-
-    def policy(self, managed: ManagedDatabase, wanted: WantedState) -> Policy:
+    def policy(self, managed: ManagedDatabase, adopted: Iterable[Adopted]) -> Policy:
         """What a plan may do there."""
         return Policy(
             allow_wider=managed.allow_wider,
             close_public=managed.close_public,
             take_ownership=managed.take_ownership,
-            adopt=frozenset(one.name for one in wanted.principals if one.adopted),
+            reopen=frozenset(one.name for one in adopted if one.locked),
         )
 
     async def attempt(self, managed: ManagedDatabase) -> Applied | None:
@@ -113,9 +106,10 @@ class Enforcement:
                 return None
             snapshot = await self._enforcement.snapshot(tx, managed)
             state = await self._enforcement.state(tx, managed.id)
-        wanted = wanted_state(snapshot.holdings, now)
-        if not state.enforced:
-            wanted = WantedState(managed.id)
+        adopted = snapshot.holdings.adopted
+        wanted = WantedState(managed.id)
+        if state.enforced:
+            wanted = wanted_state(snapshot.holdings, now)
         boundary, digest = next_boundary(snapshot.holdings, now), digest_of(wanted)
         if digest == state.wanted_digest and not state.requested:
             async with self._database.autocommit() as tx:
@@ -123,7 +117,11 @@ class Enforcement:
             return None
         try:
             connector = await self._servers.connector(managed)
-            plan = await self.plan(managed, connector, wanted)
+            found = await connector.inspect(managed.id, [one.name for one in adopted])
+            if not state.enforced:
+                wanted = as_before(managed.id, adopted, found)
+            plan = diff(wanted, found, connector.dialect, self.policy(managed, adopted))
+            await self._remember(managed.id, lease, plan, adopted, found)
             plan = await self._end_later(managed.id, lease, plan, state.unended)
             progress = self._progress(managed.id, lease, len(plan.steps))
             ended = await connector.apply(managed.id, plan, progress)
@@ -133,6 +131,12 @@ class Enforcement:
         labels = labels_of(wanted, snapshot.labels)
         put_out = await self._put_out(managed.id, ended)
         applied = Applied(plan, labels, self._clock.now(), put_out)
+        async with self._database.autocommit() as tx:
+            if state.enforced:
+                kept = [one.name for one in wanted.principals if one.adopted and not one.locked]
+                await self._enforcement.opened_again(tx, managed.id, kept)
+            else:
+                await self._enforcement.given_back(tx, managed.id)
         await self._succeed(managed, lease, snapshot.version, applied, digest, boundary)
         return applied
 
@@ -145,9 +149,11 @@ class Enforcement:
         self, managed: ManagedDatabase
     ) -> tuple[Plan, Mapping[str, str], WantedState]:
         snapshot = await self.snapshot(managed)
+        adopted = snapshot.holdings.adopted
         wanted = wanted_state(snapshot.holdings, self._clock.now())
         connector = await self._servers.connector(managed)
-        plan = await self.plan(managed, connector, wanted)
+        found = await connector.inspect(managed.id, [one.name for one in adopted])
+        plan = diff(wanted, found, connector.dialect, self.policy(managed, adopted))
         return plan, labels_of(wanted, snapshot.labels), wanted
 
     async def find_drift(self, managed: ManagedDatabase) -> tuple[Plan, Mapping[str, str]]:
@@ -177,6 +183,22 @@ class Enforcement:
         logger.warning("%s", said)
         for alarm in self._alarms:
             alarm(said, particulars)
+
+    async def _remember(
+        self,
+        database_id: UUID,
+        lease: UUID,
+        plan: Plan,
+        adopted: Iterable[Adopted],
+        found: FoundState,
+    ) -> None:
+        """What adopted ones had before us, and whom we are about to lock, before it is done."""
+        fresh = {one.name for one in adopted if one.had is None} & found.principals.keys()
+        locked = {step.locks for step in plan.steps if step.locks} & {one.name for one in adopted}
+        if fresh or locked:
+            had = {name: had_by(name, found) for name in sorted(fresh)}
+            async with self._database.transaction() as tx:
+                await self._enforcement.remember(tx, database_id, lease, had, sorted(locked))
 
     async def _end_later(
         self, database_id: UUID, lease: UUID, plan: Plan, unended: Sequence[str]

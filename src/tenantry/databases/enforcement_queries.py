@@ -13,32 +13,63 @@ CONCERNED_ROLES = Statement(
 )
 CONCERNED_USERS = Statement(
     "databases.concerned_users",
-    "Who may hold something in a database: by a grant, or by one of these roles.",
+    "Who may hold something in a database: by a grant, by one of these roles, by an own account.",
     """
     select u.id, u.username from users u where u.status <> 'purging' and u.id in (
         select g.user_id from grants g
         where g.user_id is not null and (g.database is null or g.database = $1)
-        union select m.user_id from role_members m where m.role_id = any($2::uuid[]))
+        union select m.user_id from role_members m where m.role_id = any($2::uuid[])
+        union select a.user_id from adopted_principals a
+            where a.database_id = $3 and a.user_id is not null)
     """,
-)
-ROLE_NAMES = Statement(
-    "databases.role_names", "The names of roles.", "select id, name from roles where id = any($1)"
 )
 ADOPTED = Statement(
     "databases.adopted",
     "The principals of a server that were there before, and whom they stand for.",
     """
-    select name, coalesce(user_id, role_id) as id, user_id is not null as is_user
+    select name, coalesce(user_id, role_id) as id, had::text as had, locked
     from adopted_principals where database_id = $1 order by name
     """,
 )
 ADOPT = Statement(
     "databases.adopt",
-    "Have a principal of a server stand for a user or a role.",
+    "Have a principal of a server stand for a user or a role; also one whose former one is gone.",
     """
-    insert into adopted_principals (database_id, name, user_id, role_id, adopted_at)
+    insert into adopted_principals as a (database_id, name, user_id, role_id, adopted_at)
     values ($1, $2, $3, $4, $5)
+    on conflict (database_id, name)
+        do update set user_id = excluded.user_id, role_id = excluded.role_id,
+            adopted_at = excluded.adopted_at
+        where num_nonnulls(a.user_id, a.role_id) = 0
     """,
+)
+# The lease is asked for, since whoever has lost it must not speak for the one who has it now.
+_IN_TURN = """
+    database_id = $1 and exists
+        (select from managed_databases m where m.id = $1 and m.lease_id = $2)
+"""
+REMEMBER_HAD = Statement(
+    "databases.remember_had",
+    "What a principal had on the server before a plan of ours was first applied.",
+    f"""
+    update adopted_principals set had = $4::text::jsonb
+    where name = $3 and had is null and {_IN_TURN}
+    """,
+)
+REMEMBER_LOCKED = Statement(
+    "databases.remember_locked",
+    "Which logins that were there before are locked by a plan of ours from now on.",
+    f"update adopted_principals set locked = true where name = any($3) and {_IN_TURN}",
+)
+OPENED_AGAIN = Statement(
+    "databases.opened_again",
+    "Which of them are not locked by us any more.",
+    "update adopted_principals set locked = false where database_id = $1 and name = any($2)",
+)
+GIVEN_BACK = Statement(
+    "databases.given_back",
+    "All of them are again as they were before.",
+    "update adopted_principals set locked = false, had = null where database_id = $1",
 )
 HEAD = Statement("databases.head", "The number of the last change.", "select seq from change_head")
 # A change of a session decides on nothing that a server enforces. Where the next change is not in

@@ -8,12 +8,13 @@ from datetime import datetime
 from uuid import UUID
 
 from tenantry.databases import enforcement_queries as queries
+from tenantry.databases.adopted import Adopted, Rights, decoded, encoded
 from tenantry.databases.managed import ManagedDatabase
 from tenantry.databases.model import WantedState
 from tenantry.databases.ports import ServerFigures
 from tenantry.databases.wanted import Holdings
 from tenantry.grants.loading import load
-from tenantry.kernel.transaction import Row, Transaction
+from tenantry.kernel.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class EnforcementRepository:
         """The number is read first: what is read after it knows of all changes up to it."""
         version: int = await tx.fetchval(queries.HEAD)
         roles = [r["id"] for r in await tx.fetch(queries.CONCERNED_ROLES, database.name)]
-        users = await tx.fetch(queries.CONCERNED_USERS, database.name, roles)
+        users = await tx.fetch(queries.CONCERNED_USERS, database.name, roles, database.id)
         loaded = await load(
             tx, [user["id"] for user in users], role_ids=roles, databases=[database.name]
         )
@@ -68,7 +69,10 @@ class EnforcementRepository:
             users=loaded.users,
             roles=loaded.roles,
             tenants=loaded.tenants,
-            adopted={row["id"]: row["name"] for row in adopted},
+            adopted=tuple(
+                Adopted(row["name"], row["id"], decoded(row["had"]), row["locked"])
+                for row in adopted
+            ),
         )
         labels = {user["id"]: f"user {user['username']}" for user in users}
         labels |= {role_id: f"role {loaded.names[role_id]}" for role_id in loaded.roles}
@@ -192,10 +196,6 @@ class EnforcementRepository:
             for row in await tx.fetch(queries.FIGURES, now)
         ]
 
-    async def adopted(self, tx: Transaction, database_id: UUID) -> Sequence[Row]:
-        """The principals that were there before: name, id, is_user."""
-        return await tx.fetch(queries.ADOPTED, database_id)
-
     async def adopt(
         self,
         tx: Transaction,
@@ -204,9 +204,31 @@ class EnforcementRepository:
         user_id: UUID | None,
         role_id: UUID | None,
         now: datetime,
+    ) -> bool:
+        """Have a principal of the server stand for a user or a role; False where it does so."""
+        return await tx.execute(queries.ADOPT, database_id, name, user_id, role_id, now) > 0
+
+    async def remember(
+        self,
+        tx: Transaction,
+        database_id: UUID,
+        lease_id: UUID,
+        had: Mapping[str, Rights],
+        locked: Sequence[str],
     ) -> None:
-        """Have a principal of the server stand for a user or a role."""
-        await tx.execute(queries.ADOPT, database_id, name, user_id, role_id, now)
+        """What adopted ones had before a plan, and which of them it will lock."""
+        for name, rights in had.items():
+            await tx.execute(queries.REMEMBER_HAD, database_id, lease_id, name, encoded(rights))
+        if locked:
+            await tx.execute(queries.REMEMBER_LOCKED, database_id, lease_id, list(locked))
+
+    async def opened_again(self, tx: Transaction, database_id: UUID, names: Sequence[str]) -> None:
+        """These adopted ones are not locked by us any more."""
+        await tx.execute(queries.OPENED_AGAIN, database_id, list(names))
+
+    async def given_back(self, tx: Transaction, database_id: UUID) -> None:
+        """All adopted ones are again as they were before."""
+        await tx.execute(queries.GIVEN_BACK, database_id)
 
     async def open_login(
         self,

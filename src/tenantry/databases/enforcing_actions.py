@@ -197,7 +197,7 @@ class AdoptDatabaseAction(OnDatabase[ManagedDatabaseResult], frozen=True):
 class RevertDatabaseAction(OnDatabase[AppliedDatabaseResult], frozen=True):
     """Take everything from the server that Tenantry made there, and enforce nothing any more.
 
-    What was there before stays, and what was adopted keeps what it has.
+    What was there before stays, and what was adopted has again what it had before.
     """
 
     tag: ClassVar[str] = "database.revert"

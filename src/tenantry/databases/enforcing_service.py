@@ -107,15 +107,18 @@ class DatabaseEnforcementService:
         snapshot = await self._enforcement.snapshot(managed)
         wanted = wanted_state(snapshot.holdings, self._clock.now())
         connector = await self._servers.connector(managed)
-        found = await connector.inspect(managed.id)
+        adopted = snapshot.holdings.adopted
+        found = await connector.inspect(managed.id, [one.name for one in adopted])
+        names = {one.name for one in adopted}
         bare = FoundState(
             kind=found.kind,
             database=found.database,
             executor=found.executor,
             executor_owns_all=found.executor_owns_all,
+            principals={name: one for name, one in found.principals.items() if name in names},
             catalogue=found.catalogue,
         )
-        policy = self._enforcement.policy(managed, wanted)
+        policy = self._enforcement.policy(managed, adopted)
         plan = diff(wanted, bare, connector.dialect, policy)
         statements = [step.statement for step in plan.steps]
         return DatabaseDumpResult(DatabaseDump(database=managed.name, statements=statements))
@@ -152,10 +155,12 @@ class DatabaseEnforcementService:
             named = Named(action.principal, action.principal_type)
             whom = await self._principals.find(tx, named, actor, scope)
             now = self._clock.now()
+            message = f"{name}, or {whom.name}, is adopted already."
+            principal = whom.user_id, whom.role_id
             try:
-                await self._repository.adopt(tx, managed.id, name, whom.user_id, whom.role_id, now)
+                if not await self._repository.adopt(tx, managed.id, name, *principal, now):
+                    raise DatabaseConflict(message, field="name")
             except ConstraintViolation as violation:
-                message = f"{name}, or {whom.name}, is adopted already."
                 raise DatabaseConflict(message, field="name") from violation
             tx.note(Note(managed.name, managed.id, None, {f"adopted {name}": (None, whom.name)}))
             after = await self._databases.get(tx, managed.name, scope)

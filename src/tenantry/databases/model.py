@@ -49,7 +49,10 @@ class WantedPrincipal:
     locked: bool = False
     """Nobody may log in as it, and who is logged in is put out."""
     adopted: bool = False
-    """It was on the server before, under a name of its own, and was put under management."""
+    """It was on the server before, under a name of its own, and was put under management.
+
+    It is never made and never dropped, and its password is not ours.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,8 @@ class WantedState:
     principals: tuple[WantedPrincipal, ...] = ()
     members: frozenset[tuple[str, str]] = frozenset()
     grants: frozenset[WantedGrant] = frozenset()
+    kept: frozenset["Right"] = frozenset()
+    """Rights as the server knows them that are to be there, too: what adopted ones had before."""
 
 
 class RightKind(StrEnum):
@@ -144,7 +149,7 @@ class Catalogue:
     """Those of the tables that read others with the rights of their owner."""
     sequences: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     """Each sequence, and the table whose column it fills (twice "" where there is none)."""
-    routines: frozenset[tuple[str, str]] = frozenset()
+    routines: frozenset[tuple[str, ...]] = frozenset()
     creators: Mapping[str, bool] = field(default_factory=dict)
     """Who makes objects here, and whether the executor may say what is granted on future ones."""
 
@@ -187,8 +192,8 @@ class Step:
     gives: tuple[Right, ...] = ()
     takes: tuple[Right, ...] = ()
     creates: str | None = None
-    adopts: str | None = None
     locks: str | None = None
+    unlocks: str | None = None
     drops: str | None = None
     ends: tuple[str, ...] = ()
     """The logins whose open connections must be ended after it."""
@@ -244,5 +249,5 @@ class Policy:
 
     Who owned a table before keeps all privileges on it, but can no longer alter or drop it.
     """
-    adopt: frozenset[str] = frozenset()
-    """Names on the server, without our mark, that may be put under management."""
+    reopen: frozenset[str] = frozenset()
+    """Adopted logins that a plan of ours has locked: let in again when their users are."""

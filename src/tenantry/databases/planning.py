@@ -29,6 +29,8 @@ _FUTURE = frozenset(
     }
 )
 _SERVER_WIDE = frozenset({RightKind.SERVER, RightKind.ATTRIBUTE})
+_THERE = "{} is on the server already and not managed: adopt it, or remove it"
+_GONE = "{} was adopted and is on the server no more"
 _FIDELITIES = [Fidelity.EXACT, Fidelity.NARROWER, Fidelity.WIDER]
 
 
@@ -40,9 +42,10 @@ def diff(wanted: WantedState, found: FoundState, dialect: Dialect, policy: Polic
     """
     for principal in wanted.principals:
         require_identifier(principal.name)
-    taken = _taken(wanted, found, policy)
-    wanted = dialect.completed(_without(wanted, taken), found, policy)
-    rights, findings = dialect.wanted_rights(wanted, found, policy)
+    taken, missing = _taken(wanted, found), _missing(wanted, found)
+    wanted = dialect.completed(_without(wanted, taken | missing), found, policy)
+    said, findings = dialect.wanted_rights(wanted, found, policy)
+    rights = {**said, **dict.fromkeys(wanted.kept, Fidelity.EXACT)}
     compared = set(found.rights)
     later: set[Right] = set()
     if policy.close_public:
@@ -56,12 +59,14 @@ def diff(wanted: WantedState, found: FoundState, dialect: Dialect, policy: Polic
     steps = (
         *_locks(wanted, found, dialect),
         *_revokes(lost, rights, found, dialect),
-        *_creates(wanted, found, dialect, policy),
+        *_creates(wanted, found, dialect),
         *_revokes(later, rights, found, dialect),
         *_grants({r: f for r, f in rights.items() if r not in compared}, dialect),
+        *_unlocks(wanted, found, dialect, policy),
         *_drops(wanted, found, dialect, dropped),
     )
-    return Plan(steps, (*findings, *(_conflict(name) for name in sorted(taken))))
+    conflicts = [_conflict(name, _THERE) for name in sorted(taken)]
+    return Plan(steps, (*findings, *conflicts, *(_conflict(n, _GONE) for n in sorted(missing))))
 
 
 def drift(plan: Plan) -> list[Drift]:
@@ -69,11 +74,16 @@ def drift(plan: Plan) -> list[Drift]:
     return [Drift(step.drift, step.principals, step.why, step.statement) for step in plan.steps]
 
 
-def _taken(wanted: WantedState, found: FoundState, policy: Policy) -> frozenset[str]:
-    """Wanted names that stand on the server for something without our mark."""
+def _taken(wanted: WantedState, found: FoundState) -> frozenset[str]:
+    """Wanted names that stand on the server for something that is not managed."""
     there = (found.principals.get(principal.name) for principal in wanted.principals)
+    return frozenset(one.name for one in there if one and not one.managed)
+
+
+def _missing(wanted: WantedState, found: FoundState) -> frozenset[str]:
+    """Adopted ones that somebody has removed: a statement about them would stop all others."""
     return frozenset(
-        one.name for one in there if one and not one.managed and one.name not in policy.adopt
+        one.name for one in wanted.principals if one.adopted and one.name not in found.principals
     )
 
 
@@ -83,12 +93,12 @@ def _without(wanted: WantedState, names: frozenset[str]) -> WantedState:
         principals=tuple(one for one in wanted.principals if one.name not in names),
         members=frozenset(pair for pair in wanted.members if not names & set(pair)),
         grants=frozenset(grant for grant in wanted.grants if grant.principal not in names),
+        kept=frozenset(right for right in wanted.kept if right.principal not in names),
     )
 
 
-def _conflict(name: str) -> Finding:
-    reason = f"{name} is on the server already and not managed: adopt it, or remove it"
-    return Finding(name, Fidelity.IMPOSSIBLE, reason, refused=True)
+def _conflict(name: str, reason: str) -> Finding:
+    return Finding(name, Fidelity.IMPOSSIBLE, reason.format(name), refused=True)
 
 
 def _of_public(rights: Iterable[Right]) -> list[Finding]:
@@ -135,38 +145,37 @@ def _locks(wanted: WantedState, found: FoundState, dialect: Dialect) -> Iterator
             )
 
 
+def _unlocks(
+    wanted: WantedState, found: FoundState, dialect: Dialect, policy: Policy
+) -> Iterator[Step]:
+    """Only what we have locked: who was shut out by somebody else stays out."""
+    for principal in wanted.principals:
+        there = found.principals.get(principal.name)
+        shut = there is not None and not there.can_login and principal.name in policy.reopen
+        if shut and not principal.locked:
+            yield Step(
+                dialect.unlock(principal.name),
+                f"{principal.name} was locked by Tenantry, and its user is locked no longer",
+                DriftKind.MISSING,
+                principals=(principal.name,),
+                unlocks=principal.name,
+            )
+
+
 def _names(wanted: WantedState) -> frozenset[str]:
     return frozenset(principal.name for principal in wanted.principals)
 
 
-def _creates(
-    wanted: WantedState, found: FoundState, dialect: Dialect, policy: Policy
-) -> Iterator[Step]:
+def _creates(wanted: WantedState, found: FoundState, dialect: Dialect) -> Iterator[Step]:
     for principal in wanted.principals:
-        there = found.principals.get(principal.name)
-        if there is None and principal.adopted:
-            continue
-        if there is None:
-            statement = dialect.create(principal, wanted.scope, found)
-            why = f"the {principal.kind} {principal.id} has no principal on the server"
+        if principal.name not in found.principals:
             yield Step(
-                statement,
-                why,
+                dialect.create(principal, wanted.scope, found),
+                f"the {principal.kind} {principal.id} has no principal on the server",
                 DriftKind.MISSING,
                 principals=(principal.name,),
                 creates=principal.name,
             )
-        elif not there.managed and principal.name in policy.adopt:
-            mark = dialect.adopt(principal.name, wanted.scope)
-            if mark is not None:
-                why = f"{principal.name} is to be managed from now on"
-                yield Step(
-                    mark,
-                    why,
-                    DriftKind.MISSING,
-                    principals=(principal.name,),
-                    adopts=principal.name,
-                )
 
 
 def _drops(

@@ -67,14 +67,14 @@ class Dialect(Protocol):
     def create(self, principal: WantedPrincipal, scope: UUID, found: FoundState) -> str:
         """Make it, with our mark, so that nobody can log in as it yet."""
 
-    def adopt(self, name: str, scope: UUID) -> str | None:
-        """Put our mark on what is there; None where the server has no place for one."""
-
     def drop(self, name: str, heir: str) -> str:
         """Remove it; what it owns goes to the heir."""
 
     def lock(self, name: str) -> str:
         """Let nobody log in as it."""
+
+    def unlock(self, name: str) -> str:
+        """Let who has its password log in as it again."""
 
     def grants(self, rights: Iterable[Right]) -> list[tuple[str, list[Right]]]:
         """Statements that give these rights, few and in order, each with what it gives."""
@@ -101,7 +101,7 @@ class DatabaseConnector(Protocol):
         """Connect, and say what the executor's own rights do not allow."""
 
     async def inspect(self, scope: UUID, adopted: Sequence[str] = ()) -> FoundState:
-        """What there is now. ``adopted`` names count as managed where a server has no marks."""
+        """What there is now. ``adopted`` names count as managed, though they have no mark."""
 
     async def survey(self) -> FoundState:
         """Like ``inspect``, but with the rights of all logins and roles, ours or not."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from tenantry.databases.adopted import NO_ID, Adopted
 from tenantry.databases.model import (
     PrincipalKind,
     WantedGrant,
@@ -17,7 +18,7 @@ from tenantry.databases.model import (
 )
 from tenantry.databases.names import generated_name
 from tenantry.decisions.facts import GrantFacts, RoleFacts, TenantFacts, UserFacts
-from tenantry.decisions.numbers import Numbers
+from tenantry.decisions.numbers import NOBODY, Numbers
 from tenantry.decisions.window import Window
 from tenantry.decisions.world import World, window_of
 from tenantry.privileges.model import DatabaseObject
@@ -27,7 +28,7 @@ from tenantry.privileges.model import DatabaseObject
 class Holdings:
     """All that counts in one database: who may hold something there, and whose it is.
 
-    ``adopted`` are the names on the server of principals that were there before, by id.
+    ``adopted`` are the principals that were on the server before.
     """
 
     scope: UUID
@@ -36,7 +37,7 @@ class Holdings:
     users: Mapping[UUID, UserFacts]
     roles: Mapping[UUID, RoleFacts]
     tenants: Mapping[UUID, TenantFacts]
-    adopted: Mapping[UUID, str]
+    adopted: tuple[Adopted, ...] = ()
 
     @property
     def owner_id(self) -> UUID | None:
@@ -48,26 +49,33 @@ def wanted_state(holdings: Holdings, now: datetime) -> WantedState:
     """What the server is to enforce from this moment until ``next_boundary``."""
     granted = {role.id: set(_of_role(holdings, role, now)) for role in holdings.roles.values()}
     walls = _walls(holdings)
-    principals: dict[str, WantedPrincipal] = {}
+    adopted = _adopted(holdings, walls, now)
+    names = {one.id: one for one in adopted}
+    principals = {one.name: one for one in adopted}
     members: set[tuple[str, str]] = set()
     grants: set[WantedGrant] = set()
+    for role_id in names.keys() & granted.keys():
+        grants.update(_given(holdings, names[role_id], granted[role_id]))
     for user in holdings.users.values():
         own = set(_usable(holdings, user.grants, now))
         held = {role_id for role_id in user.role_ids if granted.get(role_id)}
         home = walls.numbers.of(user.tenant_id)
         if not walls.lets_in(home, holdings.database) or not (own or held):
             continue
-        active = user.active and Window(user.active_from, user.active_until).holds_at(now)
-        login = _principal(holdings, user.id, PrincipalKind.USER, locked=not active)
+        login = names.get(user.id) or _made(
+            holdings, user.id, PrincipalKind.USER, locked=not _is_active(user, now)
+        )
         principals[login.name] = login
-        grants |= {WantedGrant(login.name, g.privilege, _there(holdings, g)) for g in own}
+        grants.update(_given(holdings, login, own))
         for role_id in held:
-            role = _principal(holdings, role_id, PrincipalKind.ROLE)
+            if login.adopted:
+                # Which of its roles are active is its own business: it gets each right itself.
+                grants.update(_given(holdings, login, granted[role_id]))
+                continue
+            role = names.get(role_id) or _made(holdings, role_id, PrincipalKind.ROLE)
             principals[role.name] = role
             members.add((login.name, role.name))
-            grants |= {
-                WantedGrant(role.name, g.privilege, _there(holdings, g)) for g in granted[role_id]
-            }
+            grants.update(_given(holdings, role, granted[role_id]))
     ordered = tuple(principals[name] for name in sorted(principals))
     return WantedState(holdings.scope, ordered, frozenset(members), frozenset(grants))
 
@@ -116,11 +124,14 @@ def _usable(
             yield grant
 
 
-def _there(holdings: Holdings, grant: GrantFacts) -> DatabaseObject:
-    """The object as it is on this server; a grant on everything is one on the database."""
-    if grant.object.database is None:
-        return DatabaseObject(holdings.database)
-    return grant.object
+def _given(
+    holdings: Holdings, holder: WantedPrincipal, grants: Iterable[GrantFacts]
+) -> Iterator[WantedGrant]:
+    """The same on this server, where a grant on everything is one on the database."""
+    for grant in grants:
+        whole = grant.object.database is None
+        place = DatabaseObject(holdings.database) if whole else grant.object
+        yield WantedGrant(holder.name, grant.privilege, place)
 
 
 def _walls(holdings: Holdings) -> World:
@@ -132,10 +143,25 @@ def _walls(holdings: Holdings) -> World:
     return world
 
 
-def _principal(
+def _adopted(holdings: Holdings, walls: World, now: datetime) -> list[WantedPrincipal]:
+    """All that were on the server before. Who is gone, or may not come in at all, is locked."""
+    found: list[WantedPrincipal] = []
+    for one in holdings.adopted:
+        user = holdings.users.get(one.id) if one.id is not None else None
+        is_role = one.id in holdings.roles
+        home = walls.numbers.of(user.tenant_id) if user is not None else NOBODY
+        may = user is not None and _is_active(user, now) and walls.is_active(home)
+        kind = PrincipalKind.ROLE if is_role else PrincipalKind.USER
+        locked = not (may or is_role)
+        found.append(WantedPrincipal(one.id or NO_ID, kind, one.name, locked=locked, adopted=True))
+    return found
+
+
+def _is_active(user: UserFacts, now: datetime) -> bool:
+    return user.active and Window(user.active_from, user.active_until).holds_at(now)
+
+
+def _made(
     holdings: Holdings, id: UUID, kind: PrincipalKind, *, locked: bool = False
 ) -> WantedPrincipal:
-    name = holdings.adopted.get(id)
-    if name is not None:
-        return WantedPrincipal(id, kind, name, locked=locked, adopted=True)
     return WantedPrincipal(id, kind, generated_name(holdings.scope, kind, id), locked=locked)

@@ -70,11 +70,11 @@ class FakeDatabaseServer:
 
     async def inspect(self, scope: UUID, adopted: Sequence[str] = ()) -> FoundState:
         await self._reach("inspect")
-        return self._found(scope, self._ours(scope))
+        return self._found(self._ours(scope) | set(adopted), scope)
 
     async def survey(self) -> FoundState:
         await self._reach("survey")
-        return self._found(UUID(int=0), set(self.principals))
+        return self._found(set(self.principals))
 
     async def apply(
         self, scope: UUID, plan: Plan, progress: Progress | None = None
@@ -163,12 +163,12 @@ class FakeDatabaseServer:
             raise StateConflict(f"{name} was not made by Tenantry")
         return there
 
-    def _found(self, scope: UUID, told: set[str]) -> FoundState:
-        ours = self._ours(scope)
+    def _found(self, told: set[str], scope: UUID | None = None) -> FoundState:
+        """``told`` is whose rights are told; of a scope they are all that is managed."""
         owned = {
             Right(owner, RightKind.OWNER, table, "OWNER")
             for table, owner in self.owners.items()
-            if owner == owner_name(scope)
+            if scope is not None and owner == owner_name(scope)
         }
         owners: Mapping[tuple[str, str], str] = dict.fromkeys(self.tables, EXECUTOR) | self.owners
         return FoundState(
@@ -177,7 +177,8 @@ class FakeDatabaseServer:
             executor=EXECUTOR,
             executor_owns_all=True,
             principals={
-                name: replace(one, managed=name in ours) for name, one in self.principals.items()
+                name: replace(one, managed=scope is not None and name in told)
+                for name, one in self.principals.items()
             },
             rights=frozenset(r for r in self.rights if r.principal in told) | owned,
             catalogue=Catalogue(
@@ -193,10 +194,10 @@ class FakeDatabaseServer:
                 step.creates, managed=True, can_login=False
             )
             self.scopes[step.creates] = scope
-        if step.adopts is not None:
-            self.scopes[step.adopts] = scope
-        if step.locks is not None:
-            self.principals[step.locks] = replace(self.principals[step.locks], can_login=False)
+        for name in (step.locks, step.unlocks):
+            if name is not None:
+                can_login = name == step.unlocks
+                self.principals[name] = replace(self.principals[name], can_login=can_login)
         if step.drops is not None and is_generated(step.drops):
             gone = step.drops
             self.principals.pop(gone, None)

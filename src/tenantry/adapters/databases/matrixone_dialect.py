@@ -8,6 +8,7 @@ from tenantry.adapters.databases.matrixone import FORMS, READ, RULES, WHOLE
 from tenantry.adapters.databases.quoting import mysql_object
 from tenantry.adapters.databases.rules import (
     asked,
+    given,
     is_refused,
     judged,
     out_of_reach,
@@ -95,10 +96,6 @@ class MatrixOneDialect:
         umbrella = _grantee(umbrella_name(scope, principal.name))
         return f"CREATE USER {name} IDENTIFIED BY '{PLACEHOLDER}' DEFAULT ROLE {umbrella} LOCK"
 
-    def adopt(self, name: str, scope: UUID) -> str | None:
-        """There is no place for a mark: the name that was adopted is the mark."""
-        return None
-
     def drop(self, name: str, heir: str) -> str:
         """What a role owned is nobody's then, and can be dropped by those who may."""
         what = "USER" if kind_of(name) is PrincipalKind.USER else "ROLE"
@@ -108,9 +105,13 @@ class MatrixOneDialect:
         """By hand, which lasts until it is unlocked; the password stays and is of no use."""
         return f"ALTER USER {_grantee(name)} LOCK"
 
+    def unlock(self, name: str) -> str:
+        """With the password that it had all the time."""
+        return f"ALTER USER {_grantee(name)} UNLOCK"
+
     def grants(self, rights: Iterable[Right]) -> list[tuple[str, list[Right]]]:
         """GRANT with the kind of the object, which has to be said there."""
-        return statements(rights, FORMS, _grantee, lambda form: form.grant)
+        return given(rights, FORMS, _grantee)
 
     def revokes(self, rights: Iterable[Right]) -> list[tuple[str, list[Right]]]:
         """REVOKE, which takes exactly what was given at that level."""

@@ -104,11 +104,9 @@ FORMS = {
     ),
     RightKind.DATABASE: Form(*_on("{objects}.*"), _first),
     RightKind.TABLE: Form(*_on(), _table_name),
-    RightKind.ROUTINE: Form(
-        "", _on()[1], lambda path: f"{path[1]} {quoted(path[0])}.{quoted(path[2])}"
-    ),
+    RightKind.ROUTINE: Form(*_on(), lambda path: f"{path[1]} {quoted(path[0])}.{quoted(path[2])}"),
     RightKind.COLUMN: Form(
-        "",
+        "GRANT {words} {objects} TO {principals}",
         "REVOKE {words} {objects} FROM {principals}",
         lambda path: f"({quoted(path[2])}) ON {_table_name(path)}",
     ),

@@ -13,6 +13,7 @@ from tenantry.adapters.databases.quoting import (
 from tenantry.adapters.databases.rules import (
     Form,
     asked,
+    given,
     is_refused,
     judged,
     out_of_reach,
@@ -98,10 +99,6 @@ class MysqlDialect:
         unusable = MYSQL_UNUSABLE if self._is_mysql else UNUSABLE
         return f"CREATE USER {mysql_grantee(principal.name)} {unusable} ACCOUNT LOCK"
 
-    def adopt(self, name: str, scope: UUID) -> str | None:
-        """There is no place for a mark: the name that was adopted is the mark."""
-        return None
-
     def drop(self, name: str, heir: str) -> str:
         """Nobody owns anything there, so nothing has to be passed on."""
         what = "USER" if kind_of(name) is PrincipalKind.USER else "ROLE"
@@ -113,9 +110,13 @@ class MysqlDialect:
         forgotten = f"{unusable} " if is_generated(name) else ""
         return f"ALTER USER {mysql_grantee(name)} {forgotten}ACCOUNT LOCK"
 
+    def unlock(self, name: str) -> str:
+        """With the password that it had all the time."""
+        return f"ALTER USER {mysql_grantee(name)} ACCOUNT UNLOCK"
+
     def grants(self, rights: Iterable[Right]) -> list[tuple[str, list[Right]]]:
         """GRANT and SET DEFAULT ROLE."""
-        return statements(rights, self._forms, _grantee, lambda form: form.grant)
+        return given(rights, self._forms, _grantee)
 
     def revokes(self, rights: Iterable[Right]) -> list[tuple[str, list[Right]]]:
         """REVOKE; and DROP USER for what shadows an account of ours."""

@@ -76,7 +76,9 @@ def inspect(
     [me] = ask(ME)
     database, executor = str(me["name"]), str(me["executor"])
     accounts = ask(queries["accounts"])
-    ours = set(adopted) | {row["User"] for row in accounts if is_generated(row["User"], scope)}
+    made = {row["User"] for row in accounts if is_generated(row["User"], scope)}
+    theirs = set(adopted) - made
+    ours = theirs | made
     named = [row for row in accounts if row["User"] not in NOBODY]
     principals = [_principal(row, ours) for row in named]
     members = list(_members(ask(queries["members"]), executor))
@@ -87,11 +89,11 @@ def inspect(
         for right in (*_server(named), *members, *defaults, *inside)
         if everybody or right.principal in ours or _is_about(right, ours)
     }
-    theirs = set(adopted)
     rights = {right for right in told if right.principal not in theirs or _is_here(right, database)}
     rights |= {r for r in inside if r.principal == PUBLIC and _is_here(r, database)}
-    rights |= {r for r in members if r.principal in theirs and r.path[0] in ours}
-    rights |= set(_shadows(accounts, ours))
+    of_roles = (*members, *defaults)
+    rights |= {r for r in of_roles if r.principal in theirs and r.path[0] in ours}
+    rights |= set(_shadows(accounts, made))
     return FoundState(
         kind=kind,
         database=database,
@@ -99,7 +101,13 @@ def inspect(
         executor_owns_all=True,
         principals={one.name: one for one in principals},
         rights=frozenset(rights),
-        catalogue=Catalogue(tables={(database, str(row["name"])): "" for row in ask(TABLES)}),
+        catalogue=Catalogue(
+            tables={(database, str(row["name"])): "" for row in ask(TABLES)},
+            routines=frozenset(
+                (row["Db"], row["Routine_type"], row["Routine_name"])
+                for row in ask(GRANTS["makers"])
+            ),
+        ),
     )
 
 
@@ -200,9 +208,9 @@ def _defaults(rows: Iterable[Row]) -> Iterator[Right]:
         yield Right(name, RightKind.DEFAULT_ROLE, (row["Role"],), "DEFAULT")
 
 
-def _shadows(rows: Iterable[Row], ours: set[str]) -> Iterator[Right]:
-    """Accounts with a name of ours that are found first by who logs in from some place."""
+def _shadows(rows: Iterable[Row], made: set[str]) -> Iterator[Right]:
+    """Accounts with a name that we have made up, found first by who logs in from some place."""
     for row in rows:
-        if row["User"] in ours and row["Host"] not in ("%", ""):
+        if row["User"] in made and row["Host"] not in ("%", ""):
             path = (row["User"], row["Host"])
             yield Right(row["User"], RightKind.ATTRIBUTE, path, "SHADOW")

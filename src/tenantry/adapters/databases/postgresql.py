@@ -124,7 +124,7 @@ FORMS = {
     # The server wrote the routine, with its arguments and in quotes where it needs them.
     RightKind.ROUTINE: Form(*_on("ROUTINE"), lambda path: path[1], OBJECTS_AT_ONCE),
     RightKind.COLUMN: Form(
-        "",
+        "GRANT {words} {objects} TO {principals}",
         "REVOKE {words} {objects} FROM {principals} CASCADE",
         lambda path: f"({quoted(path[2])}) ON TABLE {_table_name(path)}",
     ),

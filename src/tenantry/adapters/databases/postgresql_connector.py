@@ -70,7 +70,7 @@ class PostgresConnector:
 
     async def inspect(self, scope: UUID, adopted: Sequence[str] = ()) -> FoundState:
         async with self._connection() as connection:
-            return await inspect(connection, scope)
+            return await inspect(connection, scope, adopted)
 
     async def survey(self) -> FoundState:
         async with self._connection() as connection:

@@ -11,7 +11,7 @@ from tenantry.adapters.databases.quoting import (
     postgresql_principal,
     postgresql_text,
 )
-from tenantry.adapters.databases.rules import asked, is_refused, judged, statements
+from tenantry.adapters.databases.rules import asked, given, is_refused, judged, statements
 from tenantry.databases.model import (
     PUBLIC,
     Fidelity,
@@ -27,6 +27,7 @@ from tenantry.databases.model import (
 from tenantry.databases.names import is_generated, marker, owner_name
 from tenantry.privileges.model import DatabaseObject, Privilege
 
+NOT_INHERITING = "WITHOUT INHERIT"
 _IN_SCHEMAS = frozenset({RightKind.SCHEMA, RightKind.TABLE, RightKind.OWNER})
 
 
@@ -80,11 +81,6 @@ class PostgresDialect:
         # A superuser may say for everybody what is granted later; others have to be members.
         return made if found.executor_owns_all else f"{made}; GRANT {name} TO CURRENT_USER"
 
-    def adopt(self, name: str, scope: UUID) -> str | None:
-        """The comment is the mark."""
-        comment = postgresql_text(marker(scope))
-        return f"COMMENT ON ROLE {postgresql_principal(name)} IS {comment}"
-
     def drop(self, name: str, heir: str) -> str:
         """Nothing of it stays in this database; what it has in others makes the last part fail."""
         gone, next_owner = postgresql_principal(name), postgresql_object(heir)
@@ -98,11 +94,15 @@ class PostgresDialect:
         forgotten = " PASSWORD NULL" if is_generated(name) else ""
         return f"ALTER ROLE {postgresql_principal(name)} NOLOGIN{forgotten}"
 
+    def unlock(self, name: str) -> str:
+        """With the password that it had all the time."""
+        return f"ALTER ROLE {postgresql_principal(name)} LOGIN"
+
     def grants(self, rights: Iterable[Right]) -> list[tuple[str, list[Right]]]:
         """GRANT, ALTER DEFAULT PRIVILEGES and ALTER TABLE ... OWNER TO."""
         return [
-            (_keeping(text, some[0]), some)
-            for text, some in statements(rights, FORMS, _grantee, lambda form: form.grant)
+            (_keeping(_without_inheriting(text, some[0]), some[0]), some)
+            for text, some in given(rights, FORMS, _grantee)
         ]
 
     def revokes(self, rights: Iterable[Right]) -> list[tuple[str, list[Right]]]:
@@ -128,6 +128,11 @@ class PostgresDialect:
 
 def _grantee(name: str) -> str:
     return "PUBLIC" if name == PUBLIC else postgresql_principal(name)
+
+
+def _without_inheriting(statement: str, right: Right) -> str:
+    """As it was where a member had to ask for the role's rights: none of ours has."""
+    return f"{statement} WITH INHERIT FALSE" if right.word.endswith(NOT_INHERITING) else statement
 
 
 def _keeping(statement: str, right: Right) -> str:

@@ -1,10 +1,10 @@
 """What there is in a database of PostgreSQL, read from its catalogue.
 
-Grantees are ours ($1 is our mark) or PUBLIC; with $2 everybody's rights are read. Rights that an
-owner has by owning are left out, as nobody grants or takes them.
+Grantees are ours ($1 is our mark, $3 are names that were adopted) or PUBLIC; with $2 everybody's
+rights are read. Rights that an owner has by owning are left out, as nobody grants or takes them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 import asyncpg
@@ -24,6 +24,7 @@ _ENTRY = """
     with ours as (
         select oid from pg_roles
         where $2 and rolname !~ '^pg_' or shobj_description(oid, 'pg_authid') = $1
+            or rolname = any($3)
     ), us as (
         select oid, rolsuper from pg_roles where rolname = current_user
     )
@@ -83,7 +84,7 @@ FUTURE_QUERY = f"""
     from (values ('r', 'future_tables'), ('S', 'future_sequences'), ('f', 'future_routines'),
         ('n', 'future_schemas')) o (code, kind)
     cross join (
-        select oid, 0::oid as namespace from pg_roles where rolname = any($3)
+        select oid, 0::oid as namespace from pg_roles where rolname = any($4)
         union select defaclrole, defaclnamespace from pg_default_acl
     ) of (creator, namespace)
     join pg_roles r on r.oid = of.creator
@@ -94,7 +95,7 @@ FUTURE_QUERY = f"""
         then acldefault('f', of.creator) end)) a
     left join pg_roles g on g.oid = a.grantee
     where a.grantee <> of.creator
-      and (a.grantee in (select oid from ours) or a.grantee = 0 and r.rolname = any($3))
+      and (a.grantee in (select oid from ours) or a.grantee = 0 and r.rolname = any($4))
 """
 MEMBER_QUERY = f"""
     {_ENTRY}
@@ -109,7 +110,8 @@ MEMBER_QUERY = f"""
       and x.member <> us.oid
 """
 ROLE_QUERY = """
-    select r.*, shobj_description(r.oid, 'pg_authid') is not distinct from $1 as managed
+    select r.*, shobj_description(r.oid, 'pg_authid') is not distinct from $1
+        or r.rolname = any($2) as managed
     from pg_roles r where r.rolname !~ '^pg_'
 """
 CATALOGUE_QUERIES = {
@@ -164,7 +166,11 @@ _ATTRIBUTES = {
 
 
 async def inspect(
-    connection: asyncpg.Connection, scope: UUID, *, everybody: bool = False
+    connection: asyncpg.Connection,
+    scope: UUID,
+    adopted: Sequence[str] = (),
+    *,
+    everybody: bool = False,
 ) -> FoundState:
     """What there is now, in one snapshot."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -172,10 +178,10 @@ async def inspect(
             "select current_database(), rolname, rolsuper from pg_roles"
             " where rolname = current_user"
         )
-        roles = await connection.fetch(ROLE_QUERY, marker(scope))
+        roles = await connection.fetch(ROLE_QUERY, marker(scope), list(adopted))
         catalogue = await _catalogue(connection)
         mine = {row["rolname"] for row in roles if row["managed"]}
-        rights = await _rights(connection, scope, catalogue, everybody=everybody)
+        rights = await _rights(connection, catalogue, marker(scope), everybody, list(adopted))
     looked_at = {row["rolname"] for row in roles if everybody} | mine
     made = {name for name in mine if is_generated(name)}
     rights |= set(_attributes(row for row in roles if row["rolname"] in made))
@@ -222,15 +228,14 @@ async def _catalogue(connection: asyncpg.Connection) -> Catalogue:
 
 
 async def _rights(
-    connection: asyncpg.Connection, scope: UUID, catalogue: Catalogue, *, everybody: bool
+    connection: asyncpg.Connection, catalogue: Catalogue, *whose: object
 ) -> set[Right]:
-    mark = marker(scope)
     known = [name for name, may in catalogue.creators.items() if may]
     rights: set[Right] = set()
     for query in ACL_QUERIES.values():
-        rights.update(_acl(await connection.fetch(query, mark, everybody)))
-    rights.update(_acl(await connection.fetch(FUTURE_QUERY, mark, everybody, known)))
-    for row in await connection.fetch(MEMBER_QUERY, mark, everybody):
+        rights.update(_acl(await connection.fetch(query, *whose)))
+    rights.update(_acl(await connection.fetch(FUTURE_QUERY, *whose, known)))
+    for row in await connection.fetch(MEMBER_QUERY, *whose):
         path, grantor = (row["role"],), row["grantor"]
         word = "MEMBER" if row["inherits"] else "MEMBER WITHOUT INHERIT"
         rights.add(Right(row["member"], RightKind.MEMBER, path, word, grantor))

@@ -123,6 +123,25 @@ def statements(
     ]
 
 
+def given(
+    rights: Iterable[Right], forms: Mapping[RightKind, Form], principal: Callable[[str], str]
+) -> list[tuple[str, list[Right]]]:
+    """Few statements that give these; a right to pass another one on comes with that one."""
+    plain: list[Right] = []
+    passed_on: dict[str, dict[Right, Right]] = {}
+    for right in rights:
+        before, is_option, word = right.word.partition(OPTION)
+        if is_option:
+            passed_on.setdefault(f"{before}OPTION", {})[right._replace(word=word)] = right
+        else:
+            plain.append(right)
+    said = statements(plain, forms, principal, lambda form: form.grant)
+    for option, meant in passed_on.items():
+        for text, some in statements(meant, forms, principal, lambda form: form.grant):
+            said.append((f"{text} WITH {option}", [meant[right] for right in some]))
+    return said
+
+
 def _said(
     form: Form, template: Callable[[Form], str], principal: Callable[[str], str], block: "Block"
 ) -> str:
