@@ -9,10 +9,10 @@ from typing import Any
 import asyncpg
 
 from tenantry.app import App
+from tenantry.changes.consistency import Consistency
 from tenantry.databases.login_actions import DatabaseLogin
 from tenantry.errors import AccountError, DatabaseNotFound, PermissionError
 from tenantry.grants.actions import CheckManyAction, GiveAction, Question, RevokeAccessAction
-from tenantry.grants.model import Consistency
 from tenantry.kernel.action import Action
 from tenantry.lockout.actions import LockAccountAction, UnlockAccountAction
 from tenantry.privileges.model import DatabaseObject, Level, Privilege, object_named
