@@ -190,14 +190,36 @@ STATE = Statement(
     from managed_databases where id = $1
     """,
 )
-OPEN_LOGIN = Statement(
-    "databases.open_login",
+# Until the server has answered nobody knows which password is good there; where the lease runs out
+# before that, the login is shut. A former one keeps its time until a new one has taken its place.
+CLAIM_LOGIN = Statement(
+    "databases.claim_login",
+    "Have the credential of a user to oneself; whoever opens another one meanwhile is refused.",
+    """
+    insert into database_logins as l
+        (database_id, user_id, name, opened_at, valid_until, lease_id, lease_until)
+    values ($1, $2, $3, $5, $6, $4, $6)
+    on conflict (database_id, user_id)
+        do update set name = excluded.name, lease_id = excluded.lease_id,
+            lease_until = excluded.lease_until
+        where l.lease_until is null or l.lease_until <= $5
+    """,
+)
+OPENED_LOGIN = Statement(
+    "databases.opened_login",
     "Remember that a user has a credential of the server, and until when.",
     """
-    insert into database_logins (database_id, user_id, name, opened_at, valid_until)
-    values ($1, $2, $3, $4, $5)
-    on conflict (database_id, user_id)
-        do update set opened_at = excluded.opened_at, valid_until = excluded.valid_until
+    update database_logins set opened_at = $4, valid_until = $5, lease_id = null,
+        lease_until = null
+    where database_id = $1 and user_id = $2 and lease_id = $3
+    """,
+)
+REFUSED_LOGIN = Statement(
+    "databases.refused_login",
+    "The server has opened none; a former one is what it was.",
+    """
+    update database_logins set lease_id = null, lease_until = null
+    where database_id = $1 and user_id = $2 and lease_id = $3
     """,
 )
 LOGIN_USERS = Statement(
@@ -213,17 +235,26 @@ OPEN_LOGINS = Statement(
     "Credentials of one database that may still be good.",
     "select name from database_logins where database_id = $1 order by name",
 )
+_IS_OVER = "(l.lease_until is null and l.valid_until <= $1 or l.lease_until <= $1)"
 ENDED_LOGINS = Statement(
     "databases.ended_logins",
     "Credentials whose time is over, with the database that each is of.",
-    """
+    f"""
     select l.database_id, l.user_id, l.name, m.name as database
     from database_logins l join managed_databases m on m.id = l.database_id
-    where l.valid_until <= $1 and (m.retry_at is null or m.retry_at <= $1)
+    where {_IS_OVER} and (m.retry_at is null or m.retry_at <= $1)
+    """,
+)
+CLAIM_ENDED_LOGIN = Statement(
+    "databases.claim_ended_login",
+    "Have a credential whose time is over to oneself: nobody opens a new one while it is shut.",
+    f"""
+    update database_logins l set lease_id = $4, lease_until = $5
+    where l.database_id = $2 and l.user_id = $3 and {_IS_OVER}
     """,
 )
 CLOSE_LOGIN = Statement(
     "databases.close_login",
-    "Forget a credential whose time is over.",
-    "delete from database_logins where database_id = $1 and user_id = $2 and valid_until <= $3",
+    "Forget a credential that was shut.",
+    "delete from database_logins where database_id = $1 and user_id = $2 and lease_id = $3",
 )

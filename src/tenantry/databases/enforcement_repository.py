@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from tenantry.databases import enforcement_queries as queries
@@ -37,6 +38,14 @@ class State:
     failures: int
     unended: tuple[str, ...] = ()
     """Whose connections a plan that was broken off has left open, perhaps."""
+
+
+class LoginKey(NamedTuple):
+    """The credential of a user for a database, and the lease of who has it in hand."""
+
+    database_id: UUID
+    user_id: UUID
+    lease_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,17 +239,21 @@ class EnforcementRepository:
         """All adopted ones are again as they were before."""
         await tx.execute(queries.GIVEN_BACK, database_id)
 
-    async def open_login(
-        self,
-        tx: Transaction,
-        database_id: UUID,
-        user_id: UUID,
-        name: str,
-        now: datetime,
-        until: datetime,
-    ) -> None:
-        """Remember a credential that is given out."""
-        await tx.execute(queries.OPEN_LOGIN, database_id, user_id, name, now, until)
+    async def claim_login(
+        self, tx: Transaction, login: LoginKey, name: str, now: datetime, until: datetime
+    ) -> bool:
+        """Have a user's credential to oneself; False while somebody else has it."""
+        return await tx.execute(queries.CLAIM_LOGIN, *login[:2], name, login[2], now, until) > 0
+
+    async def opened_login(
+        self, tx: Transaction, login: LoginKey, now: datetime, until: datetime
+    ) -> bool:
+        """It is open, until then; False where it was not one's own any more."""
+        return await tx.execute(queries.OPENED_LOGIN, *login, now, until) > 0
+
+    async def refused_login(self, tx: Transaction, login: LoginKey) -> None:
+        """It was not opened."""
+        await tx.execute(queries.REFUSED_LOGIN, *login)
 
     async def usernames(
         self, tx: Transaction, database_id: UUID, names: Sequence[str]
@@ -258,11 +271,15 @@ class EnforcementRepository:
         rows = await tx.fetch(queries.ENDED_LOGINS, now)
         return [EndedLogin(r["database_id"], r["database"], r["user_id"], r["name"]) for r in rows]
 
-    async def close_login(
-        self, tx: Transaction, database_id: UUID, user_id: UUID, now: datetime
-    ) -> None:
-        """Forget a credential whose time is over."""
-        await tx.execute(queries.CLOSE_LOGIN, database_id, user_id, now)
+    async def claim_ended_login(
+        self, tx: Transaction, login: LoginKey, now: datetime, until: datetime
+    ) -> bool:
+        """Have one whose time is over to oneself; False where a new one is open by now."""
+        return await tx.execute(queries.CLAIM_ENDED_LOGIN, now, *login, until) > 0
+
+    async def close_login(self, tx: Transaction, login: LoginKey) -> None:
+        """Forget a credential that was shut."""
+        await tx.execute(queries.CLOSE_LOGIN, *login)
 
 
 def digest_of(wanted: WantedState) -> bytes:

@@ -5,10 +5,10 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from urllib.parse import quote, urlencode
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from tenantry.databases.enforcement import Enforcement
-from tenantry.databases.enforcement_repository import EnforcementRepository
+from tenantry.databases.enforcement_repository import EnforcementRepository, LoginKey
 from tenantry.databases.login_actions import (
     DatabaseLogin,
     DatabaseLoginResult,
@@ -37,6 +37,8 @@ from tenantry.users.access import Scope
 PASSWORD_BYTES = 24
 PATIENCE = 5.0
 """Seconds to wait for the server to have all that was granted and taken."""
+LEASE = timedelta(minutes=1)
+"""For longer than any server is waited for."""
 _ADOPTED = (
     "{} was on the server before and was adopted: it keeps the password that it has there."
     " A login that ends by itself would take that password away."
@@ -102,16 +104,35 @@ class DatabaseLogins:
         now = self._clock.now()
         until = now + timedelta(minutes=action.minutes)
         connector = await self._servers.connector(managed)
-        # Remembered first, so that it is shut in time whatever happens after this.
-        async with self._database.autocommit() as tx:
-            await self._repository.open_login(tx, managed.id, user_id, principal.name, now, until)
+        login = LoginKey(managed.id, user_id, uuid4())
+        await self._claim(login, principal.name, now)
         try:
             await connector.open_login(managed.id, principal.name, password, until)
-        except PermissionError as error:  # Tenantry's own login is meant, not the actor
+        except (PermissionError, StateConflict) as error:
+            async with self._database.autocommit() as tx:
+                await self._repository.refused_login(tx, login)
+            if isinstance(error, StateConflict):
+                raise
+            # Tenantry's own login is meant, not the actor.
             raise StateConflict("Tenantry may not give out logins on the server.") from error
         await self._require_still(connector, managed, principal, user_id)
+        async with self._database.autocommit() as tx:
+            is_ours = await self._repository.opened_login(tx, login, now, until)
+        if not is_ours:
+            await connector.close_login(managed.id, principal.name)
+            raise ConnectionError("The server took too long to open the login; try again.")
         await self._note(managed, {"valid_until": (None, until)})
         return DatabaseLoginResult(_told(managed, principal.name, password, until))
+
+    async def _claim(self, login: LoginKey, name: str, now: datetime) -> None:
+        """Remember it first, so that it is shut whatever happens after this; one at a time.
+
+        Of two at once the server would have the password of one, and we the time of the other.
+        """
+        async with self._database.autocommit() as tx:
+            if not await self._repository.claim_login(tx, login, name, now, now + LEASE):
+                message = "Another login is being opened for you, or shut; try again in a moment."
+                raise StateConflict(message, field="database")
 
     async def _require_still(
         self,

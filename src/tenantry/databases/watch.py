@@ -5,10 +5,12 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 from tenantry.databases.enforcement import Enforcement
-from tenantry.databases.enforcement_repository import EnforcementRepository
+from tenantry.databases.enforcement_repository import EnforcementRepository, LoginKey
 from tenantry.databases.enforcing_actions import ApplyDatabaseAction
+from tenantry.databases.logins import LEASE
 from tenantry.databases.managed import ManagedDatabase
 from tenantry.databases.ports import ServerFigures
 from tenantry.databases.repository import ManagedDatabaseRepository
@@ -136,20 +138,23 @@ class DatabaseWatch:
             return await self._repository.figures(tx, self._clock.now())
 
     async def _end_logins(self, managed: ManagedDatabase) -> None:
-        now = self._clock.now()
         async with self._database.autocommit() as tx:
-            ended = await self._repository.ended_logins(tx, now)
+            ended = await self._repository.ended_logins(tx, self._clock.now())
         connector = await self._servers.connector(managed)
         refused: StateConflict | None = None
         for login in ended:
             if login.database_id != managed.id:
                 continue
+            key, now = LoginKey(managed.id, login.user_id, uuid4()), self._clock.now()
+            async with self._database.autocommit() as tx:
+                if not await self._repository.claim_ended_login(tx, key, now, now + LEASE):
+                    continue
             try:
                 await connector.close_login(managed.id, login.name)
             except StateConflict as error:  # what somebody has made of one keeps no other open
                 refused = error
                 continue
             async with self._database.autocommit() as tx:
-                await self._repository.close_login(tx, managed.id, login.user_id, now)
+                await self._repository.close_login(tx, key)
         if refused is not None:
             raise refused
