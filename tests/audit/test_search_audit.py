@@ -85,6 +85,7 @@ CONDITIONS: list[tuple[dict[str, Any], Callable[[AuditEntry], bool], int]] = [
     ({"actor": "john"}, lambda e: e.actor == "john", 1),
     ({"actor": "Adele"}, lambda e: e.actor == "adele", 1),
     ({"address": "203.0.113.7"}, lambda e: e.ip_address == "203.0.113.7", 2),
+    ({"address": "::ffff:203.0.113.7"}, lambda e: e.ip_address == "203.0.113.7", 2),
     ({"action": "user.modify", "actor": "john"}, lambda e: e.actor == "john", 1),
     ({"user": "nobody"}, lambda e: False, 0),
     ({"target_name": "John"}, lambda e: e.target == "john", 5),
@@ -304,7 +305,7 @@ async def test_without_a_login_nothing_is_shown_and_that_is_an_entry(tenantry: A
     ("field", "samples"),
     [
         *((name, [5, "\0", "\ud800", "x" * 10_000]) for name in ("user", "actor", "action")),
-        ("address", [5, "\0", ["x"]]),
+        ("address", [5, "\0", ["x"], "", "10.0.0", "10.0.0.0/8", "example.org"]),
         ("outcome", ["won", 5]),
         ("since", ["2026-01-01", 0, NAIVE, datetime(1, 1, 1, tzinfo=UTC)]),
         ("until", [datetime(9999, 12, 31, tzinfo=UTC) + timedelta(hours=1)]),

@@ -36,6 +36,8 @@ def test_a_search_for_what_makes_no_sense_names_each_field(tenantry: Command) ->
     assert "did you mean user.create" in refused.err
     assert "since" in refused.err
     assert tenantry("audit", "search", "--since", "yesterday").code == 2
+    no_address = tenantry("audit", "search", "--address", "10.0.0.0/8")
+    assert (no_address.code, "address: must be" in no_address.err) == (7, True)
 
 
 def test_an_export_is_complete_in_every_form(
@@ -56,6 +58,9 @@ def test_an_export_is_complete_in_every_form(
     assert file.read_text().splitlines()[1] == f'{{"action":"user.create","target":"{name}"}}'
     assert file.stat().st_mode & 0o077 == 0
     assert tenantry(*words, "--fields", "colour").code == 2
+    nowhere = tenantry(*words, str(tmp_path / "nowhere" / "entries.csv"))
+    assert nowhere.code == 1
+    assert f"{tmp_path}/nowhere/entries.csv" in nowhere.err
 
 
 def test_failed_logins_are_listed(tenantry: Command, stranger: Command) -> None:

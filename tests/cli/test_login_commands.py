@@ -96,9 +96,16 @@ def test_a_second_factor_is_enrolled_and_asked_for(stranger: Command, tmp_path: 
     code.write_text(f"{phone.now()}\n")
     proven = stranger("second-factor", "prove", "--code-file", str(code), "--output", "json")
     assert proven.code == 0, proven.err
+    # All sessions have ended, and the one that asked goes on as a new one.
+    assert stranger("whoami", "--output", "json").json["user"]["username"] == "tina"
     without = stranger("login", "tina", "--password-file", str(password))
     assert without.code == 2
     assert "--code-file" in without.err
     code.write_text(proven.json["recovery_codes"][0] + "\n")
     done = stranger("login", "tina", "--password-file", str(password), "--code-file", str(code))
     assert done.out.endswith("as tina (user in default).\n")
+    code.write_text(proven.json["recovery_codes"][1] + "\n")
+    proof = ("--password-file", str(password), "--code-file", str(code))
+    removed = stranger("second-factor", "remove-own", *proof)
+    assert removed.code == 0, removed.err
+    assert stranger("whoami").code == 0

@@ -1,5 +1,6 @@
 import io
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -8,12 +9,17 @@ from tenantry.cli import safe
 from tenantry.cli.doctor import State, skew
 from tenantry.cli.exits import exit_code
 from tenantry.cli.formats import WRITERS, csv_cell, human
+from tenantry.cli.invocation import Invocation
+from tenantry.cli.output import show_record
 from tenantry.cli.version import Version
 from tenantry.errors import (
+    AccountError,
     AuthenticationError,
     ConfigurationError,
     ConnectionError,
+    GroupConflict,
     InvalidInput,
+    InvalidToken,
     LastAdministrator,
     NotAuthenticated,
     Overloaded,
@@ -23,8 +29,10 @@ from tenantry.errors import (
     TenantryError,
     UserConflict,
     UserNotFound,
+    VersionConflict,
     Violation,
 )
+from tenantry.record import Record
 
 COLUMNS = ("tenantry", "python", "platform")
 
@@ -108,15 +116,62 @@ def test_no_records_are_still_json() -> None:
         (UserNotFound(), 5),
         (TenantNotFound(), 5),
         (UserConflict(), 6),
+        (GroupConflict(), 6),
+        (VersionConflict(), 6),
         (LastAdministrator(), 6),
         (InvalidInput([Violation("a", "b", "c")]), 7),
         (PasswordRejected([Violation("a", "b", "c")]), 7),
+        (InvalidToken(), 7),
         (ConnectionError(), 8),
         (Overloaded(), 8),
     ],
 )
 def test_the_code_tells_the_kind_of_failure(error: TenantryError, code: int) -> None:
     assert exit_code(error) == code
+
+
+class Step(Record, frozen=True):
+    """A part of the answer below."""
+
+    name: str
+    note: str | None = None
+
+
+class Answer(Record, frozen=True):
+    """Holds a record, records by name, and a field of people's own."""
+
+    step: Step
+    steps: dict[str, dict[str, int]]
+    attributes: dict[str, object]
+    done: bool = True
+
+
+def test_what_is_inside_a_record_is_told_field_by_field(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answer = Answer(Step("first"), {"roles": {"removed": 2}}, {"badge": 17})
+    show_record(Invocation(), answer)
+    lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        ["field", "value"],
+        ["step.name", "first"],
+        ["steps.roles", '{"removed": 2}'],
+        ["attributes", '{"badge": 17}'],
+        ["done", "yes"],
+    ]
+
+
+def kinds_of(error: type[TenantryError]) -> Iterator[type[TenantryError]]:
+    for kind in error.__subclasses__():
+        yield kind
+        yield from kinds_of(kind)
+
+
+def test_no_refusal_is_a_failure_of_no_kind() -> None:
+    refusals = [*kinds_of(AccountError), *kinds_of(AuthenticationError)]
+    assert len(refusals) > 30
+    for kind in refusals:
+        assert exit_code(kind.__new__(kind)) != 1, kind.__name__
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """`tenantry user purge` and `vfolder purge`: asked first, followed until the end."""
 
+import io
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ import msgspec
 import pytest
 
 from tenantry.cli import bar, purging, session
+from tenantry.cli.exits import USAGE
 from tenantry.cli.main import main
 from tenantry.errors import ConnectionError, VfolderNotFound
 from tenantry.jobs.actions import GetJobAction, JobResult
@@ -146,6 +148,31 @@ def test_who_does_not_say_yes_has_looked_only(
     monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: "n")
     assert main(["user", "purge", "john"]) != 0
     assert {type(action) for action in answering.asked} == {PreviewPurgeAction}
+
+
+def test_where_nobody_can_be_asked_one_is_told_of_yes(
+    answering: Server,
+    watched: Watched,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answering.answers = {PreviewPurgeAction: [PurgeResult(RECEIPT)]}
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert main(["user", "purge", "john"]) == USAGE
+    assert "give --yes" in capsys.readouterr().err
+    assert {type(action) for action in answering.asked} == {PreviewPurgeAction}
+
+
+def test_an_answer_that_is_piped_in_counts(answering: Server, watched: Watched) -> None:
+    answering.answers = {
+        PreviewPurgeAction: [PurgeResult(RECEIPT)],
+        PurgeUserAction: [PurgeResult(msgspec.structs.replace(RECEIPT, done=True))],
+        ListVfoldersAction: [Page([])],
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stdin", io.StringIO("y\n"))
+        assert main(["user", "purge", "john"]) == 0
+    assert PurgeUserAction in {type(action) for action in answering.asked}
 
 
 def test_a_deletion_is_followed_until_the_vfolder_is_gone(

@@ -117,7 +117,7 @@ async def test_an_enrolment_waits_for_a_quarter_of_an_hour(
     secret = await enrol(second_factor, john)
     clock.advance(minutes=15, seconds=1)
     action = ProveSecondFactorAction(code_at(secret, step_at(clock.now())))
-    with acting_as(john), pytest.raises(PermissionError):
+    with acting_as(john), pytest.raises(PermissionError, match="enrol again"):
         await second_factor.prove.wait_for_complete(action)
 
 

@@ -20,6 +20,7 @@ from tenantry.kernel.page import Page, seal, unseal
 from tenantry.kernel.transaction import Database, Row, Transaction
 from tenantry.record import require_well_formed
 from tenantry.users.access import Scope
+from tenantry.users.addresses import parse_address, require_address
 from tenantry.users.model import UserStatus, is_uuid
 
 LOGINS = [LOGIN, "login.second_factor", "session.step_up"]
@@ -58,6 +59,7 @@ class AuditService:
             "until": action.until,
         }
         conditions = [(name, value) for name, value in asked.items() if value is not None]
+        require_address(action.address, "address")
         async with self._database.autocommit() as tx:
             either = await self._person(tx, action.user) if action.user is not None else []
             if action.actor is not None:
@@ -65,7 +67,8 @@ class AuditService:
             if action.target_name is not None:
                 conditions.append(await self._target(tx, action.target_name))
             if action.address is not None:
-                found = vault.address_digest(self._keys.index_key, action.address)
+                address = str(parse_address(action.address))  # in the form that was written
+                found = vault.address_digest(self._keys.index_key, address)
                 conditions.append(("address", found))
             return await self._page(tx, action, conditions, either)
 

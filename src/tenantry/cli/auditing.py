@@ -19,6 +19,7 @@ from tenantry.audit.model import AuditEntry
 from tenantry.audit.routes import ROUTES
 from tenantry.cli import session
 from tenantry.cli.bar import Bar, bar
+from tenantry.cli.confirming import confirmed
 from tenantry.cli.derive import Moment, options_of
 from tenantry.cli.exporting import chosen_fields, opened, written_as
 from tenantry.cli.invocation import Plain, current
@@ -144,7 +145,7 @@ def retention(*, do_apply: bool, yes: bool) -> None:
     due = [month.month for month in shown.months if month.due]
     if do_apply and due:
         if not yes:
-            click.confirm(f"Drop {', '.join(due)} for good?", abort=True, err=True)
+            confirmed(f"Drop {', '.join(due)} for good?")
         shown = session.run(ApplyAuditRetentionAction())
     _show_months(shown)
 

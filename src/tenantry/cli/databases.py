@@ -6,6 +6,7 @@ import click
 
 from tenantry.cli import session
 from tenantry.cli.bar import bar
+from tenantry.cli.confirming import confirmed
 from tenantry.cli.database_client import start_client
 from tenantry.cli.invocation import Plain, current
 from tenantry.databases.actions import GetDatabaseAction
@@ -88,7 +89,7 @@ def apply(database: str, *, yes: bool, no_wait: bool) -> None:
         planned = session.run(PlanDatabaseAction(database)).data
         _show(planned, "The server does all that is granted.")
         if not planned.empty:
-            click.confirm("Run these statements?", abort=True, err=True)
+            confirmed("Run these statements?")
 
     async def work(transport: "Transport") -> AppliedDatabase | ManagedDatabase:
         applied = (await transport.run(ApplyDatabaseAction(database))).data

@@ -7,12 +7,11 @@ from tenantry.errors import (
     AuthenticationError,
     ConnectionError,
     InvalidInput,
+    InvalidToken,
     Overloaded,
     PermissionError,
     StateConflict,
     TenantryError,
-    UserConflict,
-    VersionConflict,
 )
 
 FAILED: Final = 1
@@ -42,14 +41,19 @@ _BY_CLASS: Final[tuple[tuple[type[TenantryError], int], ...]] = (
     (PermissionError, 4),
     (ConnectionError, 8),
     (InvalidInput, INVALID),
-    (UserConflict, 6),
-    (VersionConflict, 6),
+    (InvalidToken, INVALID),
     (StateConflict, 6),
 )
+# Each noun has errors of these names.
+_BY_ENDING: Final = (("NotFound", 5), ("Conflict", 6))
 
 
 def exit_code(error: TenantryError) -> int:
     """The code for an error."""
-    if isinstance(error, AccountError) and type(error).__name__.endswith("NotFound"):
-        return 5
-    return next((code for kind, code in _BY_CLASS if isinstance(error, kind)), FAILED)
+    for kind, code in _BY_CLASS:
+        if isinstance(error, kind):
+            return code
+    for ending, code in _BY_ENDING:
+        if isinstance(error, AccountError) and type(error).__name__.endswith(ending):
+            return code
+    return FAILED

@@ -86,7 +86,10 @@ def opened(file: str) -> Iterator[TextIO]:
         return
     path = Path(file)
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, file) from error
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
             yield out

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, get_args
 
 import msgspec
@@ -53,8 +53,18 @@ def show_record(invocation: Invocation, record: Record) -> None:
     if names == ("success",):
         say("Done.")
         return
-    pairs = [(name, human(getattr(record, name))) for name in names]
+    pairs = [pair for name in names for pair in _lines(name, getattr(record, name))]
     show_table(invocation, ("field", "value"), [pair for pair in pairs if pair[1]])
+
+
+def _lines(name: str, value: Any) -> Iterator[tuple[str, str]]:  # Any: a field of any type
+    """A field, or one by one those of a record or of records inside it."""
+    if isinstance(value, Record):
+        value = {inner: getattr(value, inner) for inner in fields_of(type(value))}
+    elif not isinstance(value, dict) or not all(isinstance(v, dict) for v in value.values()):
+        yield name, human(value)
+        return
+    yield from ((f"{name}.{inner}", human(one)) for inner, one in value.items())
 
 
 def show_table(

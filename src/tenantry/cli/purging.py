@@ -10,6 +10,7 @@ import msgspec
 
 from tenantry.cli import session
 from tenantry.cli.bar import Bar, bar
+from tenantry.cli.confirming import confirmed
 from tenantry.cli.invocation import Plain, current
 from tenantry.errors import StateConflict, TenantryError, UserPurgeFailure, VfolderNotFound
 from tenantry.jobs.actions import GetJobAction
@@ -66,7 +67,7 @@ def user(
         show_record(current(), planned)
         if preview:
             return
-        click.confirm(f"Remove {planned.username} for good?", abort=True, err=True)
+        confirmed(f"Remove {planned.username} for good?")
 
     async def work(transport: "Transport") -> PurgeReceipt:
         with bar("Purging") as shown:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from tenantry.cli.invocation import current
-from tenantry.cli.session_file import SessionFile
+from tenantry.cli.session_file import Session, SessionFile
 from tenantry.errors import NotAuthenticated, StepUpRequired
 from tenantry.kernel.action import Action
 
@@ -46,18 +46,22 @@ def run_with(work: "Callable[[Transport], Awaitable[ResultT]]") -> ResultT:
     if session is None:
         raise NotAuthenticated(f"You are not logged in to {address}.")
     try:
-        return _inside(address, session.token, work)
+        result, token = _inside(address, session.token, work)
     except StepUpRequired:
         from tenantry.cli.step_up import prove_again
 
         if not prove_again(session.token):
             raise
-        return _inside(address, session.token, work)
+        result, token = _inside(address, session.token, work)
+    if token is not None and token != session.token:
+        # What ends all sessions, such as a second factor, has begun a new one for who asked.
+        session_file().put(address, Session(session.user, token))
+    return result
 
 
 def run_with_nobody(work: "Callable[[Transport], Awaitable[ResultT]]") -> ResultT:
     """The outcome of work that needs no login."""
-    return _inside(server(), None, work)
+    return _inside(server(), None, work)[0]
 
 
 def run_as_nobody(action: Action[ResultT]) -> ResultT:
@@ -67,18 +71,19 @@ def run_as_nobody(action: Action[ResultT]) -> ResultT:
 
 def run_bearing(token: str, action: Action[ResultT]) -> ResultT:
     """The result of an action that a token is good for which nobody keeps."""
-    return _inside(server(), token, lambda transport: transport.run(action))
+    return _inside(server(), token, lambda transport: transport.run(action))[0]
 
 
 def _inside(
     address: str, token: str | None, work: "Callable[[Transport], Awaitable[ResultT]]"
-) -> ResultT:
+) -> tuple[ResultT, str | None]:
+    """The outcome, and the token that is good afterwards."""
     import anyio
 
     from tenantry.sdk.transport import HttpTransport
 
-    async def begin() -> ResultT:
+    async def begin() -> tuple[ResultT, str | None]:
         async with HttpTransport(address, token=token, timeout=TIMEOUT) as transport:
-            return await work(transport)
+            return await work(transport), transport.token
 
     return anyio.run(begin)

@@ -3,6 +3,7 @@
 import click
 
 from tenantry.cli import session
+from tenantry.cli.confirming import confirmed
 from tenantry.cli.invocation import Plain, current
 from tenantry.tenants.actions import (
     DeleteTenantAction,
@@ -30,7 +31,7 @@ def delete(tenant: str, *, preview: bool, yes: bool) -> None:
             return
         users = planned.removed["users"]
         question = f"Delete {planned.tenant} with {users} users for good?"
-        click.confirm(question, abort=True, err=True)
+        confirmed(question)
     show_record(current(), session.run(DeleteTenantAction(tenant)).data)
 
 

@@ -101,6 +101,11 @@ class HttpTransport:
     ) -> None:
         await self.aclose()
 
+    @property
+    def token(self) -> str | None:
+        """The session that is used now, if one has begun."""
+        return self._login.token
+
     async def open(self) -> None:
         """Nothing: connections are made when there is something to send."""
 

@@ -41,6 +41,7 @@ from tenantry.users.principal import Principal
 
 T = TypeVar("T")
 ISSUER = "Tenantry"
+NOT_PROVEN = "The code is wrong, or no secret waits for its first code; enrol again for a new one."
 
 
 class SecondFactorService:
@@ -119,7 +120,7 @@ class SecondFactorService:
             tx.note(_note(user, {"totp_activated": (False, True)}))
             return await self._renewed(tx, principal)
 
-        token, expires_at = await self._attempt(principal, None, activate)
+        token, expires_at = await self._attempt(principal, None, activate, otherwise=NOT_PROVEN)
         return ProvenFactor(recovery_codes=fresh, session_token=token, expires_at=expires_at)
 
     async def regenerate_codes(self, action: RegenerateRecoveryCodesAction) -> RecoveryCodes:
@@ -188,6 +189,8 @@ class SecondFactorService:
         principal: Principal,
         password: str | None,
         work: Callable[[Transaction], Awaitable[T | None]],
+        *,
+        otherwise: str = "The code is wrong.",
     ) -> T:
         """Count an attempt, check the password if one is needed, and do the work.
 
@@ -207,7 +210,7 @@ class SecondFactorService:
         try:
             if password is not None and not await self._fits(principal, password):
                 await self._refuse(principal, claim, "wrong_password")
-                wrong: str = "password"
+                wrong, message = "password", "The password is wrong."
             else:
                 async with self._database.transaction() as tx:
                     result = await work(tx)
@@ -215,11 +218,11 @@ class SecondFactorService:
                     if result is not None:
                         return result
                     tx.note(_note(principal.user, {}, "wrong_code"))
-                wrong = "code"
+                wrong, message = "code", otherwise
         except BaseException:
             await self._lockout.withdraw(claim)
             raise
-        raise PermissionError(f"The {wrong} is wrong.", field=wrong)
+        raise PermissionError(message, field=wrong)
 
     async def _fits(self, principal: Principal, password: str) -> bool:
         if len(password) > MAX_BYTES:
