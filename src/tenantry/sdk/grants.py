@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import TypedDict, Unpack
 
 from tenantry.grants.actions import (
     CheckAccessAction,
@@ -33,12 +34,23 @@ Question = Mapping[str, str | None]
 """``username``, ``permission`` and, as far as it goes, ``database``, ``schema``, ``table``."""
 
 
+class Terms(TypedDict, total=False):
+    """From when and until when a grant holds, and why; and whose the name is."""
+
+    valid_from: datetime | None
+    valid_until: datetime | None
+    reason: str | None
+    principal_type: str | None
+    tenant: str | None
+
+
 class GrantOperations(Operations):
     """What an account manager can do with privileges on databases.
 
     ``username`` is the name or id of a user or of a role. Where both bear the name, say which by
     ``principal_type="user"`` or ``"role"``. A role's name is looked up in ``tenant``, in one's
-    own unless it is given, and then among those of the platform.
+    own unless it is given, and then among those of the platform. What is granted also takes
+    ``valid_from``, ``valid_until`` and ``reason``.
     """
 
     async def grant_database_access(
@@ -46,27 +58,14 @@ class GrantOperations(Operations):
         username: str,
         database: str | None,
         permissions: Iterable[str],
-        *,
-        valid_from: datetime | None = None,
-        valid_until: datetime | None = None,
-        reason: str | None = None,
-        principal_type: str | None = None,
-        tenant: str | None = None,
+        **terms: Unpack[Terms],
     ) -> GivenGrants:
         """Grant privileges on a database and everything in it; on all databases where it is None.
 
         May be repeated: what is held in just this way already stays as it is.
         """
-        return await self._give(
-            principal=username,
-            database=database,
-            permissions=list(permissions),
-            valid_from=valid_from,
-            valid_until=valid_until,
-            reason=reason,
-            principal_type=principal_type,
-            domain_name=tenant,
-        )
+        place = {"database": database}
+        return await self._give(username, permissions, place, terms)
 
     async def grant_schema_permissions(
         self,
@@ -74,25 +73,11 @@ class GrantOperations(Operations):
         database: str,
         schema: str,
         permissions: Iterable[str],
-        *,
-        valid_from: datetime | None = None,
-        valid_until: datetime | None = None,
-        reason: str | None = None,
-        principal_type: str | None = None,
-        tenant: str | None = None,
+        **terms: Unpack[Terms],
     ) -> GivenGrants:
         """Grant privileges on a schema and everything in it."""
-        return await self._give(
-            principal=username,
-            database=database,
-            schema=schema,
-            permissions=list(permissions),
-            valid_from=valid_from,
-            valid_until=valid_until,
-            reason=reason,
-            principal_type=principal_type,
-            domain_name=tenant,
-        )
+        place = {"database": database, "schema": schema}
+        return await self._give(username, permissions, place, terms)
 
     async def grant_table_permissions(
         self,
@@ -102,25 +87,11 @@ class GrantOperations(Operations):
         permissions: Iterable[str],
         *,
         schema: str | None = None,
-        valid_from: datetime | None = None,
-        valid_until: datetime | None = None,
-        reason: str | None = None,
-        principal_type: str | None = None,
-        tenant: str | None = None,
+        **terms: Unpack[Terms],
     ) -> GivenGrants:
         """Grant privileges on a table, which is in the schema public unless one is named."""
-        return await self._give(
-            principal=username,
-            database=database,
-            schema=schema,
-            table=table,
-            permissions=list(permissions),
-            valid_from=valid_from,
-            valid_until=valid_until,
-            reason=reason,
-            principal_type=principal_type,
-            domain_name=tenant,
-        )
+        place = {"database": database, "schema": schema, "table": table}
+        return await self._give(username, permissions, place, terms)
 
     async def revoke_permissions(
         self,
@@ -351,8 +322,19 @@ class GrantOperations(Operations):
             )
         )
 
-    async def _give(self, **values: object) -> GivenGrants:
-        return (await self._run(self._action(GiveAction, **values))).data
+    async def _give(
+        self,
+        principal: str,
+        permissions: Iterable[str],
+        place: Mapping[str, str | None],
+        terms: Terms,
+    ) -> GivenGrants:
+        said = {_TERMS.get(name, name): value for name, value in terms.items()}
+        action = self._action(
+            GiveAction, principal=principal, permissions=list(permissions), **place, **said
+        )
+        return (await self._run(action)).data
 
 
 _KEYS = {"username": "user"}
+_TERMS = {"tenant": "domain_name"}
