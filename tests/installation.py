@@ -111,5 +111,6 @@ def _variables(settings: Settings, params: ConnectionParams) -> dict[str, str]:
         "ADMIN_PASSWORD": settings.admin_password,
         "HASH_MEMORY_KIB": str(settings.hash_memory_kib),
         "HASH_TIME_COST": str(settings.hash_time_cost),
+        "MANAGED_HOSTS": ",".join(str(host) for host in settings.managed_hosts),
     }
     return {name: value for name, value in told.items() if value is not None}

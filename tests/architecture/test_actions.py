@@ -41,6 +41,7 @@ WRITTEN_BY_HAND = {
     "database.apply": "database apply",
     "database.drift": "database drift",
     "database.dump": "database dump",
+    "database.propose": "database import",
     "database.login": "database login",
     "grant.check_many": "grant check-many",
     "grant.explain": "grant explain",

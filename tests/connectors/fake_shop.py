@@ -1,6 +1,7 @@
 """The shop on a server that only pretends."""
 
 from tenantry.databases.address import Address
+from tenantry.databases.managed import DatabaseKind
 from tenantry.privileges.model import DatabaseObject, Privilege, object_named
 from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.database_server import FakeDatabaseServer
@@ -28,6 +29,7 @@ class FakeLine:
 class FakeShop:
     """A pretended database."""
 
+    kind = DatabaseKind.POSTGRESQL
     tried = (Privilege.SELECT, Privilege.INSERT, Privilege.UPDATE, Privilege.DELETE)
 
     def __init__(self) -> None:

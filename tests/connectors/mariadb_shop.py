@@ -84,6 +84,7 @@ class MariaLine:
 class MariaShop:
     """A database of its own on the shared server, whose name has letters that are patterns."""
 
+    kind = DatabaseKind.MARIADB
     tried = (Privilege.SELECT, Privilege.INSERT, Privilege.UPDATE, Privilege.DELETE)
 
     def __init__(self, server: EmbeddedMariaDB) -> None:

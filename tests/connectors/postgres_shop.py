@@ -9,6 +9,8 @@ import asyncpg
 from tenantry.adapters.databases.postgresql_connector import PostgresConnector, lock_of
 from tenantry.adapters.postgres.embedded import SUPERUSER, EmbeddedPostgres
 from tenantry.databases.address import Address
+from tenantry.databases.managed import DatabaseKind
+from tenantry.databases.names import is_generated
 from tenantry.errors import PermissionError
 from tenantry.privileges.model import DatabaseObject, Privilege, object_named
 from tests.connectors.worlds import Cast
@@ -37,18 +39,20 @@ TRIALS = {
 }
 
 
-ACCESS = "local all /^tn_ scram-sha-256\nlocal all all trust\n"
+PATTERN = "/^tn_"
 PATTERNS_SINCE = 16
 
 
-async def ask_passwords(server: EmbeddedPostgres) -> None:
-    """Have managed logins, and nobody else, show a password; not where names are no patterns."""
+async def ask_password(server: EmbeddedPostgres, name: str) -> None:
+    """Have this managed login show a password: all, where names may be patterns; nobody else."""
     access = server.folder / "access.conf"
-    if access.read_text() == ACCESS:
-        return
     boss = await asyncpg.connect(server.dsn(SUPERUSER, "postgres"))
     if boss.get_server_version().major >= PATTERNS_SINCE:
-        access.write_text(ACCESS)
+        name = PATTERN
+    line = f"local all {name} scram-sha-256\n"
+    lines = access.read_text()
+    if line not in lines:
+        access.write_text(line + lines)
         before = await boss.fetchval("select pg_conf_load_time() from pg_reload_conf()")
         while True:
             fresh = await asyncpg.connect(server.dsn(SUPERUSER, "postgres"))
@@ -93,6 +97,7 @@ class PostgresLine:
 class PostgresShop:
     """A database of its own on the shared server."""
 
+    kind = DatabaseKind.POSTGRESQL
     tried = (
         Privilege.SELECT,
         Privilege.INSERT,
@@ -118,7 +123,6 @@ class PostgresShop:
     async def opened(cls, server: EmbeddedPostgres) -> Self:
         """Make the database and what is in it."""
         database = f"shop_{uuid4().hex[:12]}"
-        await ask_passwords(server)
         boss = await asyncpg.connect(server.dsn(SUPERUSER, "postgres"))
         await boss.execute(f"create database {database}")
         before = {row[0] for row in await boss.fetch("select rolname from pg_roles")}
@@ -145,6 +149,8 @@ class PostgresShop:
             await self.owner.execute(statement)
 
     async def log_in(self, name: str, password: str) -> PostgresLine:
+        if is_generated(name):
+            await ask_password(self.server, name)
         try:
             connection = await asyncpg.connect(
                 host=str(self.server.socket_folder),

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+from urllib.parse import quote
 
 from tenantry.databases.address import Address
+from tenantry.databases.managed import DatabaseKind
 from tenantry.databases.model import FoundState, Plan, Policy, WantedState
 from tenantry.databases.planning import diff
 from tenantry.databases.ports import DatabaseConnector
@@ -29,6 +31,9 @@ class Line(Protocol):
 
 class Shop(Protocol):
     """A database with two tables and a view, its connector, and its owner's statements."""
+
+    @property
+    def kind(self) -> DatabaseKind: ...
 
     @property
     def database(self) -> str: ...
@@ -82,3 +87,9 @@ async def logged_in(shop: Shop, wanted: WantedState, name: str) -> Line:
     until = datetime.now(UTC) + timedelta(hours=1)
     await shop.connector.open_login(wanted.scope, name, PASSWORD, until)
     return await shop.log_in(name, PASSWORD)
+
+
+def dsn_of(shop: Shop, host: str | None = None) -> str:
+    """Its address, as one gives it to Tenantry."""
+    user, place = shop.address.username, quote(host or shop.address.host, safe="")
+    return f"{shop.kind}://{user}@/{shop.database}?host={place}"

@@ -3,17 +3,24 @@
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 
 from tenantry.adapters.postgres.embedded import EmbeddedPostgres
 from tenantry.app import App
-from tenantry.databases.actions import AddDatabaseAction
-from tenantry.databases.enforcing_actions import ApplyDatabaseAction
+from tenantry.databases.actions import AddDatabaseAction, GetDatabaseAction
+from tenantry.databases.enforcing_actions import (
+    ApplyDatabaseAction,
+    DatabasePlan,
+    DriftDatabaseAction,
+    PlanDatabaseAction,
+)
 from tenantry.databases.login_actions import DatabaseLogin, LoginToDatabaseAction
-from tenantry.databases.managed import DatabaseKind, ManagedDatabase
+from tenantry.databases.managed import ManagedDatabase, Standing
+from tenantry.databases.model import PrincipalKind
+from tenantry.databases.names import generated_name
 from tenantry.grants.actions import GiveAction
 from tenantry.kernel.action import acting_as
 from tenantry.settings import Settings
@@ -22,7 +29,7 @@ from tenantry.tenants.model import CreatedTenant
 from tenantry.testing.users import make_user
 from tenantry.users.model import UserData
 from tests.connectors.fixtures import maria_shop, mariadb, postgres_shop, shop_postgres
-from tests.connectors.postgres_shop import PostgresShop
+from tests.connectors.shop import Line, dsn_of
 from tests.connectors.shop import Shop as ServerShop
 from tests.databases.servers import Shop, shop_on
 
@@ -98,6 +105,25 @@ class Managed:
         """Have the server follow what has changed, as it does by itself all the time."""
         await self.tenantry.assembly.databases.watch.run_once()
 
+    async def plan(self) -> DatabasePlan:
+        """What an apply would do now."""
+        run = self.tenantry.databases.plan_database.wait_for_complete
+        return (await run(PlanDatabaseAction("shop"))).data
+
+    async def drift(self) -> DatabasePlan:
+        """What somebody who looks sees to differ."""
+        run = self.tenantry.databases.drift_database.wait_for_complete
+        return (await run(DriftDatabaseAction("shop"))).data
+
+    async def seen(self) -> ManagedDatabase:
+        """The database as it is shown."""
+        run = self.tenantry.databases.get_database.wait_for_complete
+        return (await run(GetDatabaseAction("shop"))).data
+
+    async def standing(self) -> Standing:
+        """How far the server follows."""
+        return (await self.seen()).standing
+
     async def login(self, user: UserData, minutes: int = 60) -> DatabaseLogin:
         """The user's own login."""
         with acting_as(user):
@@ -108,10 +134,18 @@ class Managed:
 
 @dataclass(frozen=True)
 class Somewhere(Managed):
-    """The same where that is a shop on a server of some kind."""
+    """The same where that is a shop on a server of some kind, which is found by a link."""
 
     shop: ServerShop
     managed: ManagedDatabase
+    link: Path
+
+    def __post_init__(self) -> None:
+        self.join()
+
+    def name_of(self, user: UserData) -> str:
+        """The user's name on the server."""
+        return generated_name(self.managed.id, PrincipalKind.USER, user.id)
 
     async def is_let_in(self, opened: DatabaseLogin) -> bool:
         """Whether the server lets in who has this login."""
@@ -122,6 +156,19 @@ class Somewhere(Managed):
         await line.close()
         return True
 
+    async def come_in(self, user: UserData) -> Line:
+        """A connection of the user's own."""
+        opened = await self.login(user)
+        return await self.shop.log_in(opened.username, opened.password)
+
+    def cut(self) -> None:
+        """Let the server be out of Tenantry's reach."""
+        self.link.unlink()
+
+    def join(self) -> None:
+        """Let it be in reach again."""
+        self.link.symlink_to(self.shop.address.host)
+
 
 @pytest.fixture(params=["postgres_shop", "maria_shop"])
 def server_shop(request: pytest.FixtureRequest) -> ServerShop:
@@ -131,10 +178,12 @@ def server_shop(request: pytest.FixtureRequest) -> ServerShop:
 
 
 @pytest.fixture
-async def somewhere(tenantry: App, add: AddDatabase, server_shop: ServerShop) -> Somewhere:
+async def somewhere(
+    tenantry: App, add: AddDatabase, server_shop: ServerShop
+) -> AsyncIterator[Somewhere]:
     """It under management."""
-    is_postgresql = isinstance(server_shop, PostgresShop)
-    kind = DatabaseKind.POSTGRESQL if is_postgresql else DatabaseKind.MARIADB
-    user, host = server_shop.address.username, quote(server_shop.address.host, safe="")
-    dsn = f"{kind}://{user}@/{server_shop.database}?host={host}"
-    return Somewhere(tenantry, server_shop, await add("shop", kind=kind, dsn=dsn, secret=None))
+    with tempfile.TemporaryDirectory(prefix="tn") as folder:  # paths of sockets are short
+        link = Path(folder, "s")
+        dsn = dsn_of(server_shop, host=str(link))
+        managed = await add("shop", kind=server_shop.kind, dsn=dsn, secret=None)
+        yield Somewhere(tenantry, server_shop, managed, link)

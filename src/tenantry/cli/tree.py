@@ -42,6 +42,7 @@ HAND_WRITTEN: Final = {
     "database apply": "databases:apply",
     "database drift": "databases:drift",
     "database dump": "databases:dump",
+    "database import": "database_import:import_proposed",
     "database login": "databases:login",
     "grant check-many": "granting:check_many",
     "grant explain": "granting:explain",

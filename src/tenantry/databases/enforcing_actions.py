@@ -9,6 +9,7 @@ from tenantry.databases.actions import ManagedDatabaseResult, OnDatabase
 from tenantry.databases.model import DriftKind, Fidelity
 from tenantry.grants.model import PrincipalType
 from tenantry.kernel.action import Audience
+from tenantry.privileges.model import Privilege
 from tenantry.record import Record
 
 
@@ -101,24 +102,43 @@ class DatabaseDumpResult(Record, frozen=True):
     success: bool = True
 
 
+class ProposedPrincipalData(Record, frozen=True, kw_only=True):
+    """A user or role to make, and the login or role on the server that it would stand for."""
+
+    name: str
+    type: PrincipalType
+    on_server: str
+
+
+class ProposedMemberData(Record, frozen=True, kw_only=True):
+    """Who is to hold a role, or to inherit it."""
+
+    principal: str
+    principal_type: PrincipalType
+    role: str
+
+
 class ProposedGrantData(Record, frozen=True, kw_only=True):
     """A grant that would say what a right on the server says."""
 
     principal: str
-    privilege: str
-    object: str
+    principal_type: PrincipalType
+    privilege: Privilege
+    schema: str | None
+    table: str | None
 
 
 class DatabaseProposal(Record, frozen=True, kw_only=True):
     """Users, roles, memberships and grants for what is on the server and not managed.
 
-    ``left`` are rights for which Tenantry has no word.
+    All by the names that they would have here, in the tenant of the database. ``left`` says what
+    on the server it leaves out, and why.
     """
 
     database: str
-    users: list[str]
-    roles: list[str]
-    members: list[tuple[str, str]]
+    domain_name: str | None
+    principals: list[ProposedPrincipalData]
+    members: list[ProposedMemberData]
     grants: list[ProposedGrantData]
     left: list[str]
 

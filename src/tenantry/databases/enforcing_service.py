@@ -15,13 +15,11 @@ from tenantry.databases.enforcing_actions import (
     DatabaseDump,
     DatabaseDumpResult,
     DatabasePlanResult,
-    DatabaseProposal,
     DatabaseProposalResult,
     DriftDatabaseAction,
     DumpDatabaseAction,
     PlanDatabaseAction,
     ProposeDatabaseAction,
-    ProposedGrantData,
     RevertDatabaseAction,
     ServerReport,
     ServerReportResult,
@@ -30,8 +28,8 @@ from tenantry.databases.importing import propose
 from tenantry.databases.managed import ManagedDatabase
 from tenantry.databases.model import FoundState
 from tenantry.databases.names import require_identifier
-from tenantry.databases.planning import described, diff
-from tenantry.databases.reports import findings_report, plan_report
+from tenantry.databases.planning import diff
+from tenantry.databases.reports import findings_report, plan_report, proposal_report
 from tenantry.databases.repository import ManagedDatabaseRepository
 from tenantry.databases.servers import Servers
 from tenantry.databases.wanted import wanted_state
@@ -126,23 +124,11 @@ class DatabaseEnforcementService:
     async def propose_database(self, action: ProposeDatabaseAction) -> DatabaseProposalResult:
         """Users, roles and grants for what is on the server and not managed."""
         managed = await self._managed(action)
+        snapshot = await self._enforcement.snapshot(managed)
         connector = await self._servers.connector(managed)
-        proposal = propose(await connector.survey(), connector.dialect)
-        grants = [
-            ProposedGrantData(
-                principal=one.principal, privilege=one.privilege.value, object=one.object.label()
-            )
-            for one in proposal.grants
-        ]
-        data = DatabaseProposal(
-            database=managed.name,
-            users=list(proposal.users),
-            roles=list(proposal.roles),
-            members=sorted(proposal.members),
-            grants=sorted(grants, key=lambda one: (one.principal, one.object, one.privilege)),
-            left=[f"{right.principal}: {described(right)}" for right in proposal.left],
-        )
-        return DatabaseProposalResult(data)
+        adopted = {one.name for one in snapshot.holdings.adopted}
+        proposal = propose(await connector.survey(), connector.dialect, adopted)
+        return DatabaseProposalResult(proposal_report(managed, proposal))
 
     async def adopt_database(self, action: AdoptDatabaseAction) -> ManagedDatabaseResult:
         """Have a principal of the server stand for one of ours; DatabaseConflict where it does."""

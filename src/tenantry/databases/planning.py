@@ -282,6 +282,14 @@ def _why(rights: list[Right], said: str) -> str:
 
 def described(right: Right) -> str:
     """The right in words, such as ``SELECT on table public.user_data``."""
-    place = ".".join(part for part in right.path if part)
+    if right.kind is RightKind.ATTRIBUTE:
+        return f"the attribute {right.word.removeprefix('NO')}"
+    # A routine of PostgreSQL has its schema in its own name.
+    named = (
+        right.path[1:] if right.kind is RightKind.ROUTINE and len(right.path) == 2 else right.path
+    )
+    place = ".".join(part for part in named if part)
+    if right.kind is RightKind.MEMBER:
+        return f"{right.word} of {place}"
     kind = right.kind.replace("_", " ")
     return f"{right.word} on {kind} {place}" if place else f"{right.word} on the {kind}"

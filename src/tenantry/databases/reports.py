@@ -3,8 +3,20 @@
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from tenantry.databases.enforcing_actions import DatabasePlan, PlanFinding, PlannedStep
+from tenantry.databases.enforcing_actions import (
+    DatabasePlan,
+    DatabaseProposal,
+    PlanFinding,
+    PlannedStep,
+    ProposedGrantData,
+    ProposedMemberData,
+    ProposedPrincipalData,
+)
+from tenantry.databases.importing import Proposal
+from tenantry.databases.managed import ManagedDatabase
 from tenantry.databases.model import PUBLIC, Finding, Plan, Step, WantedState
+from tenantry.databases.planning import described
+from tenantry.grants.model import PrincipalType
 
 
 def labels_of(wanted: WantedState, named: Mapping[UUID, str]) -> dict[str, str]:
@@ -35,6 +47,46 @@ def findings_report(findings: Iterable[Finding], labels: Mapping[str, str]) -> l
         )
         for finding in findings
     ]
+
+
+def proposal_report(managed: ManagedDatabase, proposal: Proposal) -> DatabaseProposal:
+    """The proposal by the names that all would have here."""
+    called = proposal.called
+    kinds = dict.fromkeys(proposal.users, PrincipalType.USER)
+    kinds |= dict.fromkeys(proposal.roles, PrincipalType.ROLE)
+    grants = [
+        ProposedGrantData(
+            principal=called[one.principal],
+            principal_type=kinds[one.principal],
+            privilege=one.privilege,
+            schema=one.object.schema,
+            table=one.object.table,
+        )
+        for one in proposal.grants
+    ]
+    passed = [f"{name}: {reason}" for name, reason in sorted(proposal.passed.items())]
+    left = [f"{right.principal}: {described(right)}" for right in proposal.left]
+    return DatabaseProposal(
+        database=managed.name,
+        domain_name=managed.domain_name,
+        principals=[
+            ProposedPrincipalData(name=called[name], type=kinds[name], on_server=name)
+            for name in (*proposal.roles, *proposal.users)
+        ],
+        members=[
+            ProposedMemberData(
+                principal=called[name], principal_type=kinds[name], role=called[role]
+            )
+            for name, role in sorted(proposal.members)
+        ],
+        grants=sorted(grants, key=_place),
+        left=[*passed, *left],
+    )
+
+
+def _place(grant: ProposedGrantData) -> tuple[str, str, str, str, str]:
+    kind, schema, table = grant.principal_type, grant.schema or "", grant.table or ""
+    return (kind, grant.principal, schema, table, grant.privilege)
 
 
 def _step(step: Step, labels: Mapping[str, str]) -> PlannedStep:

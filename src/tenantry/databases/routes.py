@@ -33,7 +33,7 @@ ROUTES = (
     Route("POST", f"{_ONE}/apply", ApplyDatabaseAction),
     Route("GET", f"{_ONE}/drift", DriftDatabaseAction),
     Route("GET", f"{_ONE}/dump", DumpDatabaseAction),
-    Route("GET", f"{_ONE}/proposal", ProposeDatabaseAction, "database import"),
+    Route("GET", f"{_ONE}/proposal", ProposeDatabaseAction),
     Route("POST", f"{_ONE}/adopted", AdoptDatabaseAction, "database adopt"),
     Route("POST", f"{_ONE}/revert", RevertDatabaseAction, "database revert"),
     Route("POST", f"{_ONE}/login", LoginToDatabaseAction),

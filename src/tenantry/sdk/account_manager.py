@@ -4,6 +4,7 @@ from typing import Protocol
 
 from tenantry.sdk.access_keys import AccessKeyOperations
 from tenantry.sdk.audit import AuditOperations
+from tenantry.sdk.databases import DatabaseOperations
 from tenantry.sdk.grants import GrantOperations
 from tenantry.sdk.groups import GroupOperations
 from tenantry.sdk.locks import LockOperations
@@ -29,6 +30,7 @@ class AsyncAccountManager(
     GrantOperations,
     AccessKeyOperations,
     TenantOperations,
+    DatabaseOperations,
 ):
     """All that one can do with accounts, for ``await``. Safe for many tasks of one event loop.
 
@@ -188,3 +190,19 @@ class AccountManager:
     assign_database_to_tenant = blocking(TenantOperations.assign_database_to_tenant)
     release_database = blocking(TenantOperations.release_database)
     get_tenant_databases = blocking_pages(TenantOperations.get_tenant_databases)
+
+    add_database = blocking(DatabaseOperations.add_database)
+    get_database = blocking(DatabaseOperations.get_database)
+    list_databases = blocking_pages(DatabaseOperations.list_databases)
+    update_database = blocking(DatabaseOperations.update_database)
+    remove_database = blocking(DatabaseOperations.remove_database)
+    check_database = blocking(DatabaseOperations.check_database)
+    plan_database = blocking(DatabaseOperations.plan_database)
+    apply_database = blocking(DatabaseOperations.apply_database)
+    drift_database = blocking(DatabaseOperations.drift_database)
+    dump_database = blocking(DatabaseOperations.dump_database)
+    propose_database = blocking(DatabaseOperations.propose_database)
+    import_database = blocking(DatabaseOperations.import_database)
+    adopt_database = blocking(DatabaseOperations.adopt_database)
+    revert_database = blocking(DatabaseOperations.revert_database)
+    login_to_database = blocking(DatabaseOperations.login_to_database)

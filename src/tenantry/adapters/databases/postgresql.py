@@ -141,7 +141,6 @@ READ = {
         if privilege.narrowest is Level.TABLE
     },
     (RightKind.OWNER, "OWNER"): (Privilege.ALL,),
-    (RightKind.SCHEMA, "USAGE"): (Privilege.CONNECT,),
     (RightKind.SCHEMA, "CREATE"): (
         Privilege.CREATE_TABLE,
         Privilege.CREATE_VIEW,

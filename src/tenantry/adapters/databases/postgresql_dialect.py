@@ -114,7 +114,7 @@ class PostgresDialect:
         ]
 
     def read(self, right: Right, database: str) -> Sequence[tuple[Privilege, DatabaseObject]]:
-        """Only what is on things that are there now has words; USAGE is a part of CONNECT."""
+        """Only what is on things that are there now has words; USAGE comes along with others."""
         if right.kind is RightKind.DATABASE and right.path != (database,):
             return ()
         place = right.path[:2] if right.kind in _IN_SCHEMAS else ()

@@ -184,7 +184,7 @@ async def inspect(
         rights = await _rights(connection, catalogue, marker(scope), everybody, list(adopted))
     looked_at = {row["rolname"] for row in roles if everybody} | mine
     made = {name for name in mine if is_generated(name)}
-    rights |= set(_attributes(row for row in roles if row["rolname"] in made))
+    rights |= set(_attributes(row for row in roles if everybody or row["rolname"] in made))
     # What an adopted role has outside of this database, and by roles of others, is not ours.
     rights = {r for r in rights if r.principal not in mine - made or _is_here(r, database, mine)}
     rights |= {
