@@ -2,14 +2,9 @@
 
 from datetime import timedelta
 
-import asyncpg
 import pytest
 
 from tenantry.app import App
-from tenantry.databases.enforcing_actions import ApplyDatabaseAction, DriftDatabaseAction
-from tenantry.databases.managed import ManagedDatabase
-from tenantry.databases.model import PrincipalKind
-from tenantry.databases.names import generated_name
 from tenantry.grants.actions import (
     CheckAction,
     CheckResult,
@@ -23,35 +18,26 @@ from tenantry.tenants.model import CreatedTenant
 from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.users import make_user
 from tenantry.users.model import UserData, UserRole
-from tests.databases.conftest import AddDatabase
-from tests.databases.servers import Shop
+from tests.databases.conftest import AddDatabase, Somewhere
 
 pytestmark = pytest.mark.anyio
 
 
 async def give(tenantry: App, name: str, **more: object) -> None:
-    said = {"principal": name, "permissions": ["SELECT"], "database": "shop", "table": "orders"}
+    said = {"principal": name, "permissions": ["SELECT"], "database": "shop", "table": "goods"}
     action = GiveAction(**said | more)  # type: ignore[arg-type]  # of any field
     await tenantry.grants.give.wait_for_complete(action)
 
 
-async def apply(tenantry: App) -> None:
-    await tenantry.databases.apply_database.wait_for_complete(ApplyDatabaseAction("shop"))
-
-
-async def follow(tenantry: App) -> None:
-    await tenantry.assembly.databases.watch.run_once()
-
-
 async def check(tenantry: App, name: str, database: str = "shop") -> CheckResult:
     action = CheckAction(
-        user=name, permission="SELECT", database=database, table="orders", with_enforcement=True
+        user=name, permission="SELECT", database=database, table="goods", with_enforcement=True
     )
     return await tenantry.grants.check.wait_for_complete(action)
 
 
 async def explain(tenantry: App, name: str, database: str = "shop") -> Explanation:
-    action = ExplainAction(user=name, permission="SELECT", database=database, table="orders")
+    action = ExplainAction(user=name, permission="SELECT", database=database, table="goods")
     return (await tenantry.grants.explain.wait_for_complete(action)).data
 
 
@@ -65,51 +51,50 @@ async def told(tenantry: App, name: str) -> tuple[bool, str]:
 
 
 async def test_an_answer_is_pending_until_the_server_has_followed(
-    tenantry: App, managed: ManagedDatabase, ada: UserData
+    tenantry: App, somewhere: Somewhere, ada: UserData
 ) -> None:
     await give(tenantry, "ada")
     assert await told(tenantry, "ada") == (True, "not_managed")
-    await apply(tenantry)
+    await somewhere.apply()
     assert await told(tenantry, "ada") == (True, "in_effect")
     revoke = RevokeAccessAction(principal="ada", database="shop")
     await tenantry.grants.revoke_access.wait_for_complete(revoke)
     assert await told(tenantry, "ada") == (False, "pending")
-    await follow(tenantry)
+    await somewhere.follow()
     assert await told(tenantry, "ada") == (False, "in_effect")
 
 
 async def test_what_is_pending_for_one_is_in_effect_for_another(
-    tenantry: App, managed: ManagedDatabase, ada: UserData
+    tenantry: App, somewhere: Somewhere, ada: UserData
 ) -> None:
     await make_user(tenantry, "ben")
     await give(tenantry, "ada")
-    await apply(tenantry)
+    await somewhere.apply()
     await give(tenantry, "ben")
     assert await told(tenantry, "ben") == (True, "pending")
     assert await told(tenantry, "ada") == (True, "in_effect")
 
 
 async def test_what_ends_by_time_is_pending_until_it_ends_on_the_server(
-    tenantry: App, managed: ManagedDatabase, ada: UserData, clock: ShiftedClock
+    tenantry: App, somewhere: Somewhere, ada: UserData, clock: ShiftedClock
 ) -> None:
     await give(tenantry, "ada", valid_until=clock.now() + timedelta(hours=1))
-    await apply(tenantry)
+    await somewhere.apply()
     assert await told(tenantry, "ada") == (True, "in_effect")
     clock.advance(hours=2)
     assert await told(tenantry, "ada") == (False, "pending")
-    await follow(tenantry)
+    await somewhere.follow()
     assert await told(tenantry, "ada") == (False, "in_effect")
 
 
 async def test_a_failure_is_told_with_its_reason_to_administrators_only(
-    tenantry: App, managed: ManagedDatabase, shop: Shop, ada: UserData, clock: ShiftedClock
+    tenantry: App, somewhere: Somewhere, ada: UserData, clock: ShiftedClock
 ) -> None:
-    await apply(tenantry)
-    root = await asyncpg.connect(shop.server.dsn("tenantry_owner", "postgres"))
-    await root.execute(f"alter database {shop.name} allow_connections false")
+    await somewhere.apply()
+    somewhere.cut()
     await give(tenantry, "ada")
     began = clock.now()
-    await follow(tenantry)
+    await somewhere.follow()
     assert await told(tenantry, "ada") == (True, "failed")
     found = (await check(tenantry, "ada")).enforcement
     assert found is not None
@@ -120,25 +105,21 @@ async def test_a_failure_is_told_with_its_reason_to_administrators_only(
         own = (await check(tenantry, "ada")).enforcement
     assert own is not None
     assert (own.state, own.error) == (EnforcementState.FAILED, None)
-    await root.execute(f"alter database {shop.name} allow_connections true")
-    await root.close()
+    somewhere.join()
     clock.advance(minutes=10)
-    await follow(tenantry)
+    await somewhere.follow()
     assert await told(tenantry, "ada") == (True, "in_effect")
 
 
 async def test_drift_is_told_where_it_was_found(
-    tenantry: App, managed: ManagedDatabase, shop: Shop, ada: UserData
+    tenantry: App, somewhere: Somewhere, ada: UserData
 ) -> None:
     await give(tenantry, "ada")
-    await apply(tenantry)
-    keeper = await shop.connect(shop.executor)
-    mine = generated_name(managed.id, PrincipalKind.USER, ada.id)
-    await keeper.execute(f'grant insert on orders to "{mine}"')
-    await keeper.close()
-    await tenantry.databases.drift_database.wait_for_complete(DriftDatabaseAction("shop"))
+    await somewhere.apply()
+    await somewhere.shop.run(f"grant insert on goods to {somewhere.name_of(ada)}")
+    await somewhere.drift()
     assert await told(tenantry, "ada") == (True, "drifted")
-    await apply(tenantry)
+    await somewhere.apply()
     assert await told(tenantry, "ada") == (True, "in_effect")
 
 
@@ -158,11 +139,11 @@ async def test_of_a_database_out_of_sight_it_is_not_told_whether_it_is_there(
 
 
 async def test_nothing_is_told_of_nobody_nor_unless_it_is_asked_for(
-    tenantry: App, managed: ManagedDatabase, ada: UserData
+    tenantry: App, somewhere: Somewhere, ada: UserData
 ) -> None:
     assert await check(tenantry, "nobody") == CheckResult(allowed=False)
     await give(tenantry, "ada")
-    plain = CheckAction(user="ada", permission="SELECT", database="shop", table="orders")
+    plain = CheckAction(user="ada", permission="SELECT", database="shop", table="goods")
     assert await tenantry.grants.check.wait_for_complete(plain) == CheckResult(allowed=True)
     everywhere = CheckAction(user="ada", permission="SELECT", with_enforcement=True)
     found = await tenantry.grants.check.wait_for_complete(everywhere)

@@ -5,86 +5,76 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-import asyncpg
 import pytest
 
 from tenantry.adapters.databases import postgresql_connector
-from tenantry.app import App
-from tenantry.databases.managed import ManagedDatabase, Standing
+from tenantry.adapters.databases.mysql_connector import MysqlConnector
+from tenantry.databases.managed import Standing
 from tenantry.errors import ConnectionError
 from tenantry.grants.actions import RevokeAccessAction, RevokeAction
 from tenantry.kernel.action import Action
+from tenantry.kernel.modifier import OptionalState
 from tenantry.lockout.actions import LockAccountAction
+from tenantry.privileges.model import Privilege
 from tenantry.tenants.actions import SuspendTenantAction
 from tenantry.tenants.model import CreatedTenant
 from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.users import make_user
-from tenantry.users.actions import DeleteUserAction, PurgeUserAction
-from tenantry.users.model import UserData
+from tenantry.users.actions import DeleteUserAction, ModifyUserAction, PurgeUserAction
+from tenantry.users.model import UserData, UserModifier, UserStatus
 from tests.conftest import Trail
-from tests.databases.servers import Shop
-from tests.databases.test_enforcement import (
-    READ_ORDERS,
-    apply,
-    follow,
-    give,
-    login,
-    plan,
-    standing,
-)
+from tests.databases.conftest import Somewhere
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_a_revocation_puts_out_who_is_in_and_the_audit_says_how_many(
-    tenantry: App, managed: ManagedDatabase, shop: Shop, ada: UserData, trail: Trail
+    somewhere: Somewhere, ada: UserData, trail: Trail
 ) -> None:
-    await give(tenantry, ada, "SELECT", table="orders")
-    await apply(tenantry)
-    opened = await login(tenantry, ada)
-    session = await shop.connect(opened.username, opened.password)
+    await somewhere.give(ada, "SELECT")
+    await somewhere.apply()
+    line = await somewhere.come_in(ada)
     revoke = RevokeAccessAction(principal="ada", database="shop")
-    await tenantry.grants.revoke_access.wait_for_complete(revoke)
-    await follow(tenantry)
-    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
-        await session.fetch("select 1")
+    await somewhere.tenantry.grants.revoke_access.wait_for_complete(revoke)
+    await somewhere.follow()
+    assert not await line.is_open()
     newest = (await trail("database.apply"))[0]
     assert newest.changes["connections_ended"] == [None, {"ada": 1}]
 
 
-@pytest.mark.parametrize("end", ["lock", "delete", "purge", "suspend the tenant", "time"])
+ENDS: dict[str, Action[Any]] = {
+    "lock": LockAccountAction(user="ben", reason="left"),
+    "suspend": ModifyUserAction(
+        user="ben", modifier=UserModifier(status=OptionalState.update(UserStatus.SUSPENDED))
+    ),
+    "delete": DeleteUserAction(user="ben"),
+    "purge": PurgeUserAction(user="ben"),
+    "suspend the tenant": SuspendTenantAction("acme"),
+}
+
+
+@pytest.mark.parametrize("end", [*ENDS, "time"])
 async def test_who_may_no_longer_come_in_is_put_out(
     end: str,
-    tenantry: App,
-    managed: ManagedDatabase,
-    shop: Shop,
+    somewhere: Somewhere,
     trail: Trail,
     acme: CreatedTenant,
     clock: ShiftedClock,
 ) -> None:
-    ben = await make_user(tenantry, "ben", domain_name="acme")
-    await give(
-        tenantry, ben, "SELECT", table="orders", valid_until=clock.now() + timedelta(hours=1)
-    )
-    await apply(tenantry)
-    opened = await login(tenantry, ben)
-    session = await shop.connect(opened.username, opened.password)
-    assert await session.fetch(READ_ORDERS) == []
-    actions: dict[str, Action[Any]] = {
-        "lock": LockAccountAction(user="ben", reason="left"),
-        "delete": DeleteUserAction(user="ben"),
-        "purge": PurgeUserAction(user="ben"),
-        "suspend the tenant": SuspendTenantAction("acme"),
-    }
+    ben = await make_user(somewhere.tenantry, "ben", domain_name="acme")
+    until = clock.now() + timedelta(hours=1)
+    await somewhere.give(ben, "SELECT", table="goods", valid_until=until)
+    await somewhere.apply()
+    opened = await somewhere.login(ben)
+    line = await somewhere.shop.log_in(opened.username, opened.password)
+    assert await line.may(Privilege.SELECT, somewhere.shop.tables[0])
     if end == "time":
         clock.advance(hours=2)
     else:
-        await tenantry.run(actions[end])
-    await follow(tenantry)
-    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
-        await session.fetch("select 1")
-    with pytest.raises(asyncpg.PostgresError):
-        await shop.connect(opened.username, opened.password)
+        await somewhere.tenantry.run(ENDS[end])
+    await somewhere.follow()
+    assert not await line.is_open()
+    assert not await somewhere.is_let_in(opened)
     [ended] = [
         entry.changes["connections_ended"]
         for entry in await trail("database.apply")
@@ -94,36 +84,82 @@ async def test_who_may_no_longer_come_in_is_put_out(
     assert ended == [None, {who: 1}]
 
 
-async def test_who_was_to_be_put_out_when_a_plan_broke_off_is_put_out_by_the_next(
-    tenantry: App,
-    managed: ManagedDatabase,
-    shop: Shop,
-    ada: UserData,
-    clock: ShiftedClock,
-    monkeypatch: pytest.MonkeyPatch,
+async def test_a_grant_that_ends_by_time_ends_on_the_server_and_the_rest_stays(
+    somewhere: Somewhere, ada: UserData, clock: ShiftedClock
 ) -> None:
-    await give(tenantry, ada, "SELECT", table="orders")
-    await give(tenantry, ada, "SELECT", table="people")
-    await apply(tenantry)
-    opened = await login(tenantry, ada)
-    session = await shop.connect(opened.username, opened.password)
-    revoke = RevokeAction(principal="ada", permissions=["SELECT"], database="shop", table="orders")
-    await tenantry.grants.revoke.wait_for_complete(revoke)
+    goods, orders = somewhere.shop.tables[:2]
+    schema = orders.schema
+    soon = clock.now() + timedelta(hours=1)
+    await somewhere.give(ada, "SELECT", table="goods", valid_until=soon)
+    await somewhere.give(ada, "SELECT", schema=schema, table="orders")
+    await somewhere.apply()
+    line = await somewhere.come_in(ada)
+    assert await line.may(Privilege.SELECT, goods)
+    clock.advance(hours=2)
+    await somewhere.follow()
+    assert not await line.is_open()
+    line = await somewhere.come_in(ada)
+    assert not await line.may(Privilege.SELECT, goods)
+    assert await line.may(Privilege.SELECT, orders)
+    await line.close()
+
+
+async def test_who_was_to_be_put_out_when_a_plan_broke_off_is_put_out_by_the_next(
+    somewhere: Somewhere, ada: UserData, clock: ShiftedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await somewhere.give(ada, "SELECT", "INSERT")
+    await somewhere.apply()
+    line = await somewhere.come_in(ada)
+    revoke = RevokeAction(principal="ada", permissions=["INSERT"], database="shop", table="goods")
+    await somewhere.tenantry.grants.revoke.wait_for_complete(revoke)
     with monkeypatch.context() as broken:
         broken.setattr(postgresql_connector, "_end", _lost)
-        await follow(tenantry)
-    assert await standing(tenantry) is Standing.FAILING
-    assert (await plan(tenantry)).empty, "the revocation itself was done"
-    assert await session.fetchval("select 1") == 1
+        broken.setattr(MysqlConnector, "_ended", _lost_there)
+        await somewhere.follow()
+    assert await somewhere.standing() is Standing.FAILING
+    assert (await somewhere.plan()).empty, "the revocation itself was done"
+    assert await line.is_open()
     clock.advance(minutes=10)
-    await follow(tenantry)
-    assert await standing(tenantry) is Standing.APPLIED
-    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
-        await session.fetch("select 1")
+    await somewhere.follow()
+    assert await somewhere.standing() is Standing.APPLIED
+    assert not await line.is_open()
 
 
-async def _lost(_: asyncpg.Connection, names: Sequence[str]) -> Counter[str]:
+async def _lost(_: object, names: Sequence[str]) -> Counter[str]:
     """The line is lost just when connections were to be ended."""
     if names:
         raise ConnectionError
     return Counter()
+
+
+def _lost_there(_: object, session: object, names: Sequence[str]) -> Counter[str]:
+    if names:
+        raise ConnectionError
+    return Counter()
+
+
+async def test_a_server_out_of_reach_is_tried_again_and_never_called_done(
+    somewhere: Somewhere, ada: UserData, clock: ShiftedClock
+) -> None:
+    await somewhere.give(ada, "SELECT")
+    await somewhere.apply()
+    line = await somewhere.come_in(ada)
+    somewhere.cut()
+    lock = LockAccountAction(user="ada", reason="left")
+    await somewhere.tenantry.locks.lock_account.wait_for_complete(lock)
+    for _ in range(3):
+        await somewhere.follow()
+        seen = await somewhere.seen()
+        assert seen.standing is Standing.FAILING
+        assert seen.error
+        assert seen.failing_since is not None
+        clock.advance(minutes=10)
+    assert await line.is_open()
+    with pytest.raises(ConnectionError):
+        await somewhere.apply()
+    somewhere.join()
+    clock.advance(hours=1)
+    await somewhere.follow()
+    seen = await somewhere.seen()
+    assert (seen.standing, seen.error, seen.failing_since) == (Standing.APPLIED, None, None)
+    assert not await line.is_open()
