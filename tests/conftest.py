@@ -22,6 +22,7 @@ from tenantry.testing.databases import create_database
 from tenantry.testing.mail import FakeMailer
 from tenantry.testing.users import ADMIN_PASSWORD, make_user
 from tenantry.users.model import UserData, UserRole
+from tests.connectors.programs import told
 from tests.guides.printed import summary
 
 OTHER_TENANT = UUID(int=2)
@@ -175,8 +176,9 @@ def worlds(request: pytest.FixtureRequest) -> int:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which of the guides' texts were run; where they are not at hand, nothing is skipped."""
+    """Say which of the guides' texts were run, and on which servers; nothing is skipped."""
     terminalreporter.write_line(summary())
+    terminalreporter.write_line(told())
 
 
 @pytest.fixture

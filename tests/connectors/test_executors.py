@@ -1,7 +1,6 @@
 """Executors that may do little, and every PostgreSQL that is there, the oldest one, too."""
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -15,16 +14,15 @@ from tenantry.databases.model import Fidelity, PrincipalKind, WantedGrant, Wante
 from tenantry.privileges.model import Privilege, object_named
 from tests.connectors.mariadb_shop import MariaShop
 from tests.connectors.postgres_shop import PostgresShop
+from tests.connectors.programs import OTHERS
 from tests.connectors.shop import planned, settled
 from tests.connectors.test_worlds import settle_one
 from tests.connectors.worlds import a_principal
 
 pytestmark = pytest.mark.anyio
 
-PROGRAMS = [None, *sorted(Path("/usr/lib/postgresql").glob("1[5-9]/bin"))]
 
-
-@pytest.fixture(scope="module", params=PROGRAMS, ids=str)
+@pytest.fixture(scope="module", params=[None, *OTHERS], ids=str)
 def a_postgres(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[EmbeddedPostgres]:

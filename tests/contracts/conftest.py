@@ -5,8 +5,19 @@ from tests.connectors.fixtures import (
     fake_shop,
     maria_shop,
     mariadb,
+    old_postgres_shop,
+    old_shop_postgres,
     postgres_shop,
     shop_postgres,
 )
 
-__all__ = ["any_shop", "fake_shop", "maria_shop", "mariadb", "postgres_shop", "shop_postgres"]
+__all__ = [
+    "any_shop",
+    "fake_shop",
+    "maria_shop",
+    "mariadb",
+    "old_postgres_shop",
+    "old_shop_postgres",
+    "postgres_shop",
+    "shop_postgres",
+]

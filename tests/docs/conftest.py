@@ -12,7 +12,7 @@ __all__ = ["mariadb", "server"]
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[RunningServer]:
-    """A server of its own, as on its first day."""
-    with started(tmp_path) as running:
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunningServer]:
+    """A server of its own, as on its first day; on the PostgreSQL that the test names."""
+    with started(tmp_path, getattr(request, "param", None)) as running:
         yield running

@@ -88,10 +88,15 @@ class RunningServer:
 
 
 @contextmanager
-def started(folder: Path) -> Iterator[RunningServer]:
-    """Start `tenantry serve` in a folder with the examples in it, on any port."""
+def started(folder: Path, postgres: Path | None = None) -> Iterator[RunningServer]:
+    """Start `tenantry serve` in a folder with the examples in it, on any port.
+
+    ``postgres`` has the programs of another PostgreSQL than ours, to run on.
+    """
     shutil.copytree(ROOT / "examples", folder / "examples")
     environ = _environ(folder)
+    if postgres is not None:
+        environ["TENANTRY_POSTGRES_BIN"] = str(postgres)
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(
             ["tenantry", "serve", "--port", "0"],

@@ -19,6 +19,7 @@ from tenantry.sdk import AsyncClient, Client
 from tenantry.settings import CLIENT_ONLY, VARIABLES
 from tenantry.testing.mariadb import EmbeddedMariaDB
 from tenantry.users.model import UserData
+from tests.connectors.programs import OTHERS
 from tests.docs.blocks import (
     DOCS,
     PAGES,
@@ -50,6 +51,13 @@ _COMMAND = re.compile(r"`(tenantry [^`]+)`")
 _MODULE = re.compile(r"`((?:tenantry|tests|src/tenantry)(?:/[a-z_0-9]+)+(?:\.py)?)")
 
 
+# The one about managed databases is gone through on the oldest PostgreSQL that there is, too.
+WALKS: list[tuple[Path, Path | None]] = [
+    *((page, None) for page in WALKTHROUGHS),
+    *((DOCS / "how-to" / "manage-a-database.md", programs) for programs in OTHERS[:1]),
+]
+
+
 @pytest.fixture
 def client(server: RunningServer) -> Iterator[Client]:
     """A connected client of a real server."""
@@ -62,11 +70,15 @@ def named(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
+def walk_name(part: Path | None) -> str:
+    return "ours" if part is None else str(part).removeprefix(f"{ROOT}/")
+
+
 def scenario_name(scenario: Scenario) -> str:
     return scenario.name
 
 
-@pytest.mark.parametrize("page", WALKTHROUGHS, ids=named)
+@pytest.mark.parametrize(("page", "server"), WALKS, indirect=["server"], ids=walk_name)
 def test_a_walkthrough_does_what_it_shows(
     page: Path, server: RunningServer, request: pytest.FixtureRequest
 ) -> None:
