@@ -5,6 +5,7 @@ followed; whatever came since is due. One worker at a time has a server, by a le
 itself. Whoever finds the wanted state as it was leaves the server alone.
 """
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,10 +22,10 @@ from tenantry.databases.enforcement_repository import (
 from tenantry.databases.managed import ManagedDatabase
 from tenantry.databases.model import FoundState, Plan, Policy, Step, WantedState
 from tenantry.databases.planning import diff
-from tenantry.databases.ports import Alarm, Progress
+from tenantry.databases.ports import Alarm, DatabaseConnector, Progress
 from tenantry.databases.reports import labels_of
 from tenantry.databases.servers import Servers
-from tenantry.databases.wanted import next_boundary, wanted_state
+from tenantry.databases.wanted import Holdings, next_boundary, wanted_state
 from tenantry.errors import StateConflict, TenantryError
 from tenantry.jobs.model import pause_after
 from tenantry.kernel.action import SYSTEM, Note, acting_as
@@ -81,7 +82,7 @@ class Enforcement:
         async with self._database.autocommit() as tx:
             return await self._enforcement.snapshot(tx, managed)
 
-    def policy(self, managed: ManagedDatabase, adopted: Iterable[Adopted]) -> Policy:
+    def _policy(self, managed: ManagedDatabase, adopted: Iterable[Adopted]) -> Policy:
         """What a plan may do there."""
         return Policy(
             allow_wider=managed.allow_wider,
@@ -89,6 +90,20 @@ class Enforcement:
             take_ownership=managed.take_ownership,
             reopen=frozenset(one.name for one in adopted if one.locked),
         )
+
+    async def planned(
+        self,
+        managed: ManagedDatabase,
+        connector: DatabaseConnector,
+        wanted: WantedState,
+        found: FoundState,
+        adopted: Iterable[Adopted],
+    ) -> Plan:
+        """What brings the server to what is wanted. Seconds of work where it is much: others are
+        served meanwhile.
+        """
+        policy = self._policy(managed, adopted)
+        return await asyncio.to_thread(diff, wanted, found, connector.dialect, policy)
 
     async def attempt(self, managed: ManagedDatabase) -> Applied | None:
         """Have the server follow; None where another worker has it, or nothing was to be done.
@@ -107,10 +122,9 @@ class Enforcement:
             snapshot = await self._enforcement.snapshot(tx, managed)
             state = await self._enforcement.state(tx, managed.id)
         adopted = snapshot.holdings.adopted
-        wanted = WantedState(managed.id)
-        if state.enforced:
-            wanted = wanted_state(snapshot.holdings, now)
-        boundary, digest = next_boundary(snapshot.holdings, now), digest_of(wanted)
+        wanted, boundary, digest = await asyncio.to_thread(
+            _decided, snapshot.holdings, now, enforced=state.enforced
+        )
         if digest == state.wanted_digest and not state.requested:
             async with self._database.autocommit() as tx:
                 await self._enforcement.keep(tx, managed.id, lease, snapshot.version, boundary)
@@ -120,7 +134,7 @@ class Enforcement:
             found = await connector.inspect(managed.id, [one.name for one in adopted])
             if not state.enforced:
                 wanted = as_before(managed.id, adopted, found)
-            plan = diff(wanted, found, connector.dialect, self.policy(managed, adopted))
+            plan = await self.planned(managed, connector, wanted, found, adopted)
             await self._remember(managed.id, lease, plan, adopted, found)
             plan = await self._end_later(managed.id, lease, plan, state.unended)
             progress = self._progress(managed.id, lease, len(plan.steps))
@@ -145,16 +159,16 @@ class Enforcement:
         plan, labels, _ = await self._compared(managed)
         return plan, labels
 
-    async def _compared(
-        self, managed: ManagedDatabase
-    ) -> tuple[Plan, Mapping[str, str], WantedState]:
+    async def _compared(self, managed: ManagedDatabase) -> tuple[Plan, Mapping[str, str], bytes]:
         snapshot = await self.snapshot(managed)
         adopted = snapshot.holdings.adopted
-        wanted = wanted_state(snapshot.holdings, self._clock.now())
+        wanted, _, digest = await asyncio.to_thread(
+            _decided, snapshot.holdings, self._clock.now(), enforced=True
+        )
         connector = await self._servers.connector(managed)
         found = await connector.inspect(managed.id, [one.name for one in adopted])
-        plan = diff(wanted, found, connector.dialect, self.policy(managed, adopted))
-        return plan, labels_of(wanted, snapshot.labels), wanted
+        plan = await self.planned(managed, connector, wanted, found, adopted)
+        return plan, labels_of(wanted, snapshot.labels), digest
 
     async def find_drift(self, managed: ManagedDatabase) -> tuple[Plan, Mapping[str, str]]:
         """The same; how much it is is remembered, and where that is news, the alarms go.
@@ -162,13 +176,13 @@ class Enforcement:
         A server out of reach is remembered, too, and left alone for a while.
         """
         try:
-            plan, labels, wanted = await self._compared(managed)
+            plan, labels, digest = await self._compared(managed)
         except (TenantryError, OSError, TimeoutError) as error:
             if managed.applied_at is not None:
                 await self._fail(managed, None, error)
             raise
         found = Counter(step.drift.value for step in plan.steps)
-        digest, now = digest_of(wanted), self._clock.now()
+        now = self._clock.now()
         async with self._database.autocommit() as tx:
             news = await self._enforcement.drifted(
                 tx, managed.id, found, now, digest, managed.applied_at
@@ -276,3 +290,11 @@ class Enforcement:
             await self._enforcement.fail(tx, managed.id, lease, retry_at, said, now)
         if not state.failures:
             self._alarm(f"The server of database {managed.name} does not follow.", [said])
+
+
+def _decided(
+    holdings: Holdings, now: datetime, *, enforced: bool
+) -> tuple[WantedState, datetime | None, bytes]:
+    """What the server is to enforce, until when that holds, and what tells it from another."""
+    wanted = wanted_state(holdings, now) if enforced else WantedState(holdings.scope)
+    return wanted, next_boundary(holdings, now), digest_of(wanted)

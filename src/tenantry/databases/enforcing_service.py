@@ -28,7 +28,6 @@ from tenantry.databases.importing import propose
 from tenantry.databases.managed import ManagedDatabase
 from tenantry.databases.model import FoundState
 from tenantry.databases.names import require_identifier
-from tenantry.databases.planning import diff
 from tenantry.databases.reports import findings_report, plan_report, proposal_report
 from tenantry.databases.repository import ManagedDatabaseRepository
 from tenantry.databases.servers import Servers
@@ -103,7 +102,7 @@ class DatabaseEnforcementService:
         """The statements for a server that has nothing of it yet."""
         managed = await self._managed(action)
         snapshot = await self._enforcement.snapshot(managed)
-        wanted = wanted_state(snapshot.holdings, self._clock.now())
+        wanted = await asyncio.to_thread(wanted_state, snapshot.holdings, self._clock.now())
         connector = await self._servers.connector(managed)
         adopted = snapshot.holdings.adopted
         found = await connector.inspect(managed.id, [one.name for one in adopted])
@@ -116,8 +115,7 @@ class DatabaseEnforcementService:
             principals={name: one for name, one in found.principals.items() if name in names},
             catalogue=found.catalogue,
         )
-        policy = self._enforcement.policy(managed, adopted)
-        plan = diff(wanted, bare, connector.dialect, policy)
+        plan = await self._enforcement.planned(managed, connector, wanted, bare, adopted)
         statements = [step.statement for step in plan.steps]
         return DatabaseDumpResult(DatabaseDump(database=managed.name, statements=statements))
 

@@ -155,7 +155,7 @@ class DatabaseLogins:
         async with self._database.autocommit() as tx:
             managed = await self._databases.get(tx, name, Scope())
         snapshot = await self._enforcement.snapshot(managed)
-        wanted = wanted_state(snapshot.holdings, self._clock.now())
+        wanted = await asyncio.to_thread(wanted_state, snapshot.holdings, self._clock.now())
         for principal in wanted.principals:
             is_own = principal.kind is PrincipalKind.USER and principal.id == user_id
             if is_own and principal.adopted and not principal.locked:

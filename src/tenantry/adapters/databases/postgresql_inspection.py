@@ -4,7 +4,9 @@ Grantees are ours ($1 is our mark, $3 are names that were adopted) or PUBLIC; wi
 rights are read. Rights that an owner has by owning are left out, as nobody grants or takes them.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -165,6 +167,13 @@ _ATTRIBUTES = {
 }
 
 
+class _Read(NamedTuple):
+    """What the catalogue says of rights: entries of access lists, and who is in which role."""
+
+    entries: Sequence[asyncpg.Record]
+    members: Sequence[asyncpg.Record]
+
+
 async def inspect(
     connection: asyncpg.Connection,
     scope: UUID,
@@ -180,10 +189,36 @@ async def inspect(
         )
         roles = await connection.fetch(ROLE_QUERY, marker(scope), list(adopted))
         catalogue = await _catalogue(connection)
-        mine = {row["rolname"] for row in roles if row["managed"]}
-        rights = await _rights(connection, catalogue, marker(scope), everybody, list(adopted))
+        read = await _rights(connection, catalogue, marker(scope), everybody, list(adopted))
+    # There may be hundreds of thousands of rights: others are served meanwhile.
+    rights = await asyncio.to_thread(
+        _said_by, read, roles, catalogue, scope, database, everybody=everybody
+    )
+    return FoundState(
+        kind=DatabaseKind.POSTGRESQL,
+        database=database,
+        executor=executor,
+        executor_owns_all=owns_all,
+        principals={row["rolname"]: _principal(row) for row in roles},
+        rights=rights,
+        catalogue=catalogue,
+    )
+
+
+def _said_by(
+    read: _Read,
+    roles: Sequence[asyncpg.Record],
+    catalogue: Catalogue,
+    scope: UUID,
+    database: str,
+    *,
+    everybody: bool,
+) -> frozenset[Right]:
+    """All rights that count for the comparison."""
+    mine = {row["rolname"] for row in roles if row["managed"]}
     looked_at = {row["rolname"] for row in roles if everybody} | mine
     made = {name for name in mine if is_generated(name)}
+    rights = {*_acl(read.entries), *_memberships(read.members)}
     rights |= set(_attributes(row for row in roles if everybody or row["rolname"] in made))
     # What an adopted role has outside of this database, and by roles of others, is not ours.
     rights = {r for r in rights if r.principal not in mine - made or _is_here(r, database, mine)}
@@ -192,15 +227,7 @@ async def inspect(
         for table, owner in catalogue.tables.items()
         if owner == owner_name(scope) or (everybody and owner in looked_at - mine)
     }
-    return FoundState(
-        kind=DatabaseKind.POSTGRESQL,
-        database=database,
-        executor=executor,
-        executor_owns_all=owns_all,
-        principals={row["rolname"]: _principal(row) for row in roles},
-        rights=frozenset(rights),
-        catalogue=catalogue,
-    )
+    return frozenset(rights)
 
 
 async def _catalogue(connection: asyncpg.Connection) -> Catalogue:
@@ -227,22 +254,23 @@ async def _catalogue(connection: asyncpg.Connection) -> Catalogue:
     )
 
 
-async def _rights(
-    connection: asyncpg.Connection, catalogue: Catalogue, *whose: object
-) -> set[Right]:
+async def _rights(connection: asyncpg.Connection, catalogue: Catalogue, *whose: object) -> _Read:
     known = [name for name, may in catalogue.creators.items() if may]
-    rights: set[Right] = set()
+    entries: list[asyncpg.Record] = []
     for query in ACL_QUERIES.values():
-        rights.update(_acl(await connection.fetch(query, *whose)))
-    rights.update(_acl(await connection.fetch(FUTURE_QUERY, *whose, known)))
-    for row in await connection.fetch(MEMBER_QUERY, *whose):
+        entries += await connection.fetch(query, *whose)
+    entries += await connection.fetch(FUTURE_QUERY, *whose, known)
+    return _Read(entries, await connection.fetch(MEMBER_QUERY, *whose))
+
+
+def _memberships(rows: Iterable[asyncpg.Record]) -> Iterable[Right]:
+    for row in rows:
         path, grantor = (row["role"],), row["grantor"]
         word = "MEMBER" if row["inherits"] else "MEMBER WITHOUT INHERIT"
-        rights.add(Right(row["member"], RightKind.MEMBER, path, word, grantor))
+        yield Right(row["member"], RightKind.MEMBER, path, word, grantor)
         if row["admin_option"]:
             option = "ADMIN OPTION FOR MEMBER"
-            rights.add(Right(row["member"], RightKind.MEMBER, path, option, grantor))
-    return rights
+            yield Right(row["member"], RightKind.MEMBER, path, option, grantor)
 
 
 def _acl(rows: Iterable[asyncpg.Record]) -> Iterable[Right]:
