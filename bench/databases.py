@@ -4,6 +4,8 @@ The reference runs the very statements of the plan, one after the other, on a ba
 psql would; a second one gives each right by a statement of its own, as scripts do.
 """
 
+import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -41,6 +43,7 @@ USERS, TABLES = 1_000, 100
 FEW_USERS, FEW_TABLES = 100, 20
 ROUNDS, FEW_ROUNDS = 3, 2
 SAMPLE = 50
+PAUSE_SECONDS = 0.001
 NAME = "shop"
 WORDS = (Privilege.SELECT, Privilege.INSERT, Privilege.UPDATE)
 
@@ -101,6 +104,7 @@ async def on_server(
         "plan: inspect an empty server and compare",
         "apply the plan",
         "notice that one user lost one table",
+        "meanwhile, the longest that others waited for a turn",
     )
     contestants = [Contestant(name, _nothing) for name in names]
     for number in range(FEW_ROUNDS if effort.quick else ROUNDS):
@@ -131,18 +135,32 @@ async def one_round(server: Server, wanted: WantedState) -> list[float]:
     applying = await timed(server.connector.apply(wanted.scope, plan))
     victim = wanted.principals[0].name
     await server.run([server.drift.format(victim)])
+    turns = asyncio.create_task(longest_wait())
     began = time.perf_counter()
     found = await planned(server, wanted)
     noticing = time.perf_counter() - began
+    turns.cancel()
+    waited = await turns
     if not found.steps or {one for step in found.steps for one in step.principals} != {victim}:
         raise AssertionError(f"{len(found.steps)} steps for the rights of one that are gone")
     await emptied(server, wanted)
-    return [bare, single, planning, applying, noticing]
+    return [bare, single, planning, applying, noticing, waited]
 
 
 async def planned(server: Server, wanted: WantedState) -> Plan:
     found = await server.connector.inspect(wanted.scope)
-    return diff(wanted, found, server.connector.dialect, Policy())
+    return await asyncio.to_thread(diff, wanted, found, server.connector.dialect, Policy())
+
+
+async def longest_wait() -> float:
+    """Until it is cancelled: the most that something else would have waited, in seconds."""
+    longest, last = 0.0, time.perf_counter()
+    with contextlib.suppress(asyncio.CancelledError):
+        while True:
+            await asyncio.sleep(PAUSE_SECONDS)
+            now = time.perf_counter()
+            longest, last = max(longest, now - last - PAUSE_SECONDS), now
+    return longest
 
 
 async def emptied(server: Server, wanted: WantedState) -> None:
