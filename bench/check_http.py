@@ -1,4 +1,4 @@
-"""Checks over HTTP, one and a thousand a call, against an app that answers a constant.
+"""Checks over HTTP, one and a thousand a call, and sessions validated, against a constant answer.
 
 What counts is the processor time of the server's process, which others on the machine do not
 change: a check's share of it, and so how many one core answers in a second.
@@ -29,6 +29,7 @@ TITLE = (
 )
 SINGLE, BATCHED = 8_000, 200_000
 """Checks a second that one core must answer: one by one, and a thousand a call."""
+VALIDATE = "/api/v1/sessions/validate"
 AT_ONCE = 16
 A_CALL = 1000
 TICK = os.sysconf("SC_CLK_TCK")
@@ -89,12 +90,14 @@ async def measure(world: World, effort: Effort) -> list[Result]:
     encode = msgspec.json.encode
     one = [encode(question) for question in questions]
     many = [encode({"questions": (questions * 2)[:A_CALL]})]
+    session = [encode({"session_token": token})]
     calls = 1000 if effort.quick else 4000
     async with serving(world.folder) as ours, constant() as theirs:
         path, single = "/api/v1/check", f"{SINGLE:,}/s a core"
         series = [
             Series("an app that answers a constant", theirs, token, "/", one, 1, calls),
             Series("one check a call", ours, token, path, one, 1, calls, single),
+            Series("a session validated", ours, token, VALIDATE, session, 1, calls, single),
             Series(
                 f"{A_CALL} checks a call, each",
                 ours,
