@@ -33,8 +33,8 @@ SHORTEST = 1.5
 PAUSE = 0.01
 GOODPUT, PROMPT = 0.8, 0.02
 VALIDATE, WHOAMI = "/api/v1/sessions/validate", "/api/v1/me"
-VALIDATING, ASKING = "validating a session", "asking who bears it"
-WHENS = {"idle": "", "peak": " at the peak", "overload": f" with {TIMES} times as many"}
+VALIDATING, ASKING = "validating", "who is it"
+WHENS = {"idle": "", "peak": ", at the peak", "overload": f", {TIMES} times as many"}
 
 
 async def measure(world: World, effort: Effort) -> list[Result]:
@@ -143,7 +143,7 @@ def _logins(peaks: list[Told], floods: list[Told], before: int, largest: int) ->
             is_reference=True,
         ),
         Result(
-            name=f"with {TIMES} times as many, {share:.0%} turned away",
+            name=f"{TIMES} times as many, {share:.0%} turned away",
             calls=answered,
             median=statistics.median(1 / _good(told) for told in floods),
             late=max(1 / _good(told) for told in floods),
@@ -151,7 +151,7 @@ def _logins(peaks: list[Told], floods: list[Told], before: int, largest: int) ->
             goal=f"at most {1 / GOODPUT:.2f} x",
         ),
         Result(
-            name=f"being turned away; {memory}",
+            name=f"turned away; {memory}",
             calls=away,
             median=statistics.median(waited) if waited else 0.0,
             late=waited[int(len(waited) * 0.95)] if waited else 0.0,
