@@ -10,6 +10,7 @@ import pytest
 from tenantry.adapters.databases import postgresql_inspection
 from tenantry.databases import enforcement
 from tenantry.databases.enforcing_actions import ApplyDatabaseAction, DriftDatabaseAction
+from tenantry.grants import loading
 from tenantry.users.actions import GetUserAction
 from tenantry.users.model import UserData
 from tests.databases.conftest import Somewhere
@@ -22,11 +23,12 @@ SECONDS = 20.0
 @pytest.mark.parametrize(
     ("module", "part"),
     [
+        (loading, "_facts_of"),
         (postgresql_inspection, "_said_by"),
         (enforcement, "wanted_state"),
         (enforcement, "diff"),
     ],
-    ids=["reading rights", "deciding what is wanted", "comparing"],
+    ids=["making out who holds what", "reading rights", "deciding what is wanted", "comparing"],
 )
 @pytest.mark.parametrize("action", [ApplyDatabaseAction("shop"), DriftDatabaseAction("shop")])
 @pytest.mark.parametrize("server_shop", ["postgres_shop"], indirect=True)
@@ -38,6 +40,7 @@ async def test_others_are_served_while_a_server_is_compared(
     part: str,
     action: Any,
 ) -> None:
+    await somewhere.give(ada, "SELECT")
     working, served = threading.Event(), threading.Event()
     whole = getattr(module, part)
 
@@ -46,6 +49,7 @@ async def test_others_are_served_while_a_server_is_compared(
         assert served.wait(SECONDS), "nobody was served meanwhile"
         return whole(*args, **more)
 
+    monkeypatch.setattr(loading, "MANY", 0)
     monkeypatch.setattr(module, part, held_up)
     comparing = asyncio.create_task(somewhere.tenantry.run(action))
     assert await asyncio.to_thread(working.wait, SECONDS)

@@ -3,6 +3,7 @@
 One statement answers for any number of users, so that all of it is of one snapshot.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ from uuid import UUID
 import msgspec
 
 from tenantry.decisions.facts import GrantFacts, RoleFacts, TenantFacts, UserFacts
-from tenantry.kernel.transaction import Statement, Transaction
+from tenantry.kernel.transaction import Row, Statement, Transaction
 from tenantry.privileges.model import DatabaseObject, Privilege
 from tenantry.users.model import UserRole
 
+MANY = 1000
+"""More users than these are made out beside the requests, which would wait."""
 _SOUGHT = """
     ($5::text[] is null or (g.privilege = any($5) and (g.database is null or (g.database = $6::text
         and (g.schema_name is null or (g.schema_name = $7::text
@@ -154,6 +157,13 @@ async def load(
             LOAD, list(user_ids), list(role_ids), list(databases), whole, *arguments
         )
     assert row is not None  # noqa: S101 - for mypy: the statement has just one row
+    if len(user_ids) <= MANY:
+        return _facts_of(row)
+    return await asyncio.to_thread(_facts_of, row)
+
+
+def _facts_of(row: Row) -> Loaded:
+    """What the answer says."""
     users = msgspec.json.decode(row["users"], type=list[_User])
     roles = msgspec.json.decode(row["roles"], type=list[_Role])
     grants = _by_principal(msgspec.json.decode(row["grants"], type=list[_Grant]))
