@@ -86,6 +86,15 @@ def test_what_would_send_the_password_elsewhere_is_left_out(tmp_path: Path) -> N
     _, environ = started(tmp_path, "psql", environ=elsewhere, port=None, tls=False)
     assert environ["PGHOST"] == "db.example.org"
     assert not elsewhere.keys() & environ.keys()
+    elsewhere = {
+        "MYSQL_HOST": "192.0.2.1",
+        "MYSQL_TCP_PORT": "1",
+        "MYSQL_UNIX_PORT": "/tmp/other",
+        "MYSQL_TEST_LOGIN_FILE": "/tmp/other",
+    }
+    _, environ = started(tmp_path, "mariadb", environ=elsewhere, kind="mariadb", port=None)
+    assert environ["MYSQL_PWD"] == PASSWORD
+    assert not elsewhere.keys() & environ.keys()
 
 
 @pytest.mark.parametrize(
@@ -96,11 +105,20 @@ def test_the_clients_of_the_mysql_family_get_the_password_by_their_environment(
 ) -> None:
     argv, environ = started(tmp_path, client, "-e", "select 1", kind="mariadb", remote_name="-e x")
     assert environ["MYSQL_PWD"] == PASSWORD
-    assert argv == ["-hdb.example.org", "-P5433", tls, "-utn_u1", "-D-e x", "-e", "select 1"]
+    assert argv == [
+        "--no-defaults",
+        "-hdb.example.org",
+        "-P5433",
+        tls,
+        "-utn_u1",
+        "-D-e x",
+        "-e",
+        "select 1",
+    ]
     assert PASSWORD not in " ".join(argv)
 
 
 def test_a_socket_is_named_as_each_client_wants_it(tmp_path: Path) -> None:
     place: dict[str, Any] = {"host": "/run/db/mysqld.sock", "port": None, "tls": False}
     argv, _ = started(tmp_path, "mariadb", kind="mariadb", remote_name="shop", **place)
-    assert argv == ["-S/run/db/mysqld.sock", "-utn_u1", "-Dshop"]
+    assert argv == ["--no-defaults", "-S/run/db/mysqld.sock", "-utn_u1", "-Dshop"]

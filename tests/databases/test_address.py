@@ -47,6 +47,9 @@ def test_a_server_of_the_mysql_family_goes_by_either_name() -> None:
         (f"postgresql://k@h/{'d' * 64}", "too_long"),
         ("postgresql://k@h/" + "d" * 5000, "too_long"),
         ("postgresql://k@h/\ud800", "invalid_text"),
+        ("postgresql://k@h/a%00b", "invalid_text"),
+        ("postgresql://k@h/%ff", "invalid_text"),
+        ("postgresql://%c0%27@h/d", "invalid_text"),
     ],
 )
 def test_what_is_no_address_is_refused_without_being_repeated(dsn: str, code: str) -> None:

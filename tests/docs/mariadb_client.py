@@ -14,6 +14,7 @@ import pymysql
 def main() -> None:
     """Read the options that our pages use, and run what is given."""
     parser = argparse.ArgumentParser()
+    parser.add_argument("--no-defaults", action="store_true")
     parser.add_argument("-S", dest="socket", required=True)
     parser.add_argument("-u", dest="user", required=True)
     parser.add_argument("-e", dest="statements")

@@ -11,7 +11,12 @@ import click
 from tenantry.databases.login_actions import DatabaseLogin
 from tenantry.databases.managed import DatabaseKind
 
-_LEADS_ELSEWHERE = frozenset({"PGSERVICE", "PGSERVICEFILE", "PGHOSTADDR", "PGOPTIONS", "PGPORT"})
+_LEADS_ELSEWHERE = frozenset(
+    {
+        *("PGSERVICE", "PGSERVICEFILE", "PGHOSTADDR", "PGOPTIONS", "PGPORT"),
+        *("MYSQL_HOST", "MYSQL_TCP_PORT", "MYSQL_UNIX_PORT", "MYSQL_TEST_LOGIN_FILE"),
+    }
+)
 
 
 def start_client(opened: DatabaseLogin, arguments: Sequence[str]) -> None:
@@ -43,8 +48,13 @@ def _psql_said(opened: DatabaseLogin) -> dict[str, str]:
 
 
 def _mysql_place(opened: DatabaseLogin, program: str) -> list[str]:
-    """Options that say where, with their values, so that no name is taken for an option."""
-    place = [f"-S{opened.host}" if opened.host.startswith("/") else f"-h{opened.host}"]
+    """Options that say where, with their values, so that no name is taken for an option.
+
+    A password in the person's own files would come before the one in the environment, and a server
+    there before none: they are not read, which has to be said first.
+    """
+    place = ["--no-defaults"]
+    place += [f"-S{opened.host}" if opened.host.startswith("/") else f"-h{opened.host}"]
     if opened.port is not None:
         place.append(f"-P{opened.port}")
     if opened.tls:

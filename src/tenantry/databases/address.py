@@ -67,9 +67,12 @@ def address_of(dsn: str, kind: DatabaseKind) -> Address:
 
 
 def _address(parts: SplitResult, port: int | None, options: dict[str, str]) -> Address:
-    host = unquote(options.get("host") or parts.hostname or "")
-    database = unquote(parts.path.removeprefix("/"))
-    username = unquote(parts.username or "")
+    try:
+        host = unquote(options.get("host") or parts.hostname or "", errors="strict")
+        database = unquote(parts.path.removeprefix("/"), errors="strict")
+        username = unquote(parts.username or "", errors="strict")
+    except UnicodeDecodeError as error:
+        raise Unfit("invalid_text", "holds what is no text in UTF-8") from error
     named = {"host": host, "name of the database": database, "user": username}
     for what, text in named.items():
         if not text:

@@ -27,7 +27,7 @@ from tenantry.databases.enforcing_actions import (
 from tenantry.databases.importing import propose
 from tenantry.databases.managed import ManagedDatabase
 from tenantry.databases.model import FoundState
-from tenantry.databases.names import require_identifier
+from tenantry.databases.names import longest_name, require_identifier
 from tenantry.databases.reports import findings_report, plan_report, proposal_report
 from tenantry.databases.repository import ManagedDatabaseRepository
 from tenantry.databases.servers import Servers
@@ -131,11 +131,11 @@ class DatabaseEnforcementService:
     async def adopt_database(self, action: AdoptDatabaseAction) -> ManagedDatabaseResult:
         """Have a principal of the server stand for one of ours; DatabaseConflict where it does."""
         require_well_formed(action)
-        name = require_identifier(action.name)
         actor = current_actor()
         scope = Scope.of(actor)
         async with self._database.transaction() as tx:
             managed = await self._databases.lock(tx, action.database, scope)
+            name = require_identifier(action.name, longest=longest_name(managed.kind))
             named = Named(action.principal, action.principal_type)
             whom = await self._principals.find(tx, named, actor, scope)
             now = self._clock.now()

@@ -4,11 +4,18 @@ import hashlib
 import re
 from uuid import UUID, uuid5
 
+from tenantry.databases.managed import DatabaseKind
 from tenantry.databases.model import PrincipalKind
 from tenantry.errors import InvalidInput
 
 LONGEST = 63
 """Bytes. PostgreSQL cuts longer names off without a word, and then means another one."""
+_LONGEST = {
+    DatabaseKind.POSTGRESQL: LONGEST,
+    DatabaseKind.MATRIXONE: LONGEST,
+    DatabaseKind.MYSQL: 3 * 32 + 1 + 255,
+    DatabaseKind.MARIADB: 3 * 128 + 1 + 255,
+}
 PREFIX = "tn_"
 _LETTER = {
     PrincipalKind.USER: "u",
@@ -18,6 +25,11 @@ _LETTER = {
 }
 _KIND = {letter: kind for kind, letter in _LETTER.items()}
 _KEYWORDS = frozenset({"public", "none"})
+
+
+def longest_name(kind: DatabaseKind) -> int:
+    """How many bytes the name of a principal may have; in the MySQL family it has a host in it."""
+    return _LONGEST[kind]
 
 
 def generated_name(scope: UUID, kind: PrincipalKind, id: UUID) -> str:
@@ -64,13 +76,13 @@ def require_text(name: str, field: str = "name", longest: int = LONGEST) -> str:
     return name
 
 
-def require_identifier(name: str, field: str = "name") -> str:
+def require_identifier(name: str, field: str = "name", longest: int = LONGEST) -> str:
     """The name of a principal, if it means itself; InvalidInput otherwise.
 
     ``public`` means everybody to PostgreSQL even in quotes, and what begins with ``pg_`` is its
     own; no server is asked to make or change such a one.
     """
-    folded = require_text(name, field).strip().casefold()
+    folded = require_text(name, field, longest).strip().casefold()
     if folded in _KEYWORDS or folded.startswith("pg_"):
         raise InvalidInput.of(field, "reserved", f"{name!r} means something else to a server")
     return name

@@ -17,7 +17,13 @@ from tenantry.databases.model import (
     Step,
     WantedState,
 )
-from tenantry.databases.names import is_generated, kind_of, owner_name, require_identifier
+from tenantry.databases.names import (
+    is_generated,
+    kind_of,
+    longest_name,
+    owner_name,
+    require_identifier,
+)
 from tenantry.databases.ports import Dialect
 
 _FUTURE = frozenset(
@@ -41,7 +47,7 @@ def diff(wanted: WantedState, found: FoundState, dialect: Dialect, policy: Polic
     broken off has rather taken too much than left too much.
     """
     for principal in wanted.principals:
-        require_identifier(principal.name)
+        require_identifier(principal.name, longest=longest_name(found.kind))
     taken, missing = _taken(wanted, found), _missing(wanted, found)
     wanted = dialect.completed(_without(wanted, taken | missing), found, policy)
     said, findings = dialect.wanted_rights(wanted, found, policy)

@@ -16,7 +16,7 @@ import asyncpg
 
 from tenantry.adapters.databases.encryption import context_for
 from tenantry.adapters.databases.postgresql_dialect import PostgresDialect
-from tenantry.adapters.databases.postgresql_inspection import inspect
+from tenantry.adapters.databases.postgresql_inspection import ROLES, inspect
 from tenantry.adapters.databases.quoting import postgresql_principal, postgresql_text
 from tenantry.adapters.databases.scram import scram_verifier
 from tenantry.databases.address import Address
@@ -234,6 +234,8 @@ def _translated() -> Iterator[None]:
         raise PermissionError(f"the executor may not do this: {error}") from error
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as e:
         raise PermissionError(f"the server refuses the executor: {e}") from e
+    except UnicodeDecodeError as error:
+        raise StateConflict("a name in the database is no text in UTF-8") from error
     except (TimeoutError, asyncpg.QueryCanceledError) as error:
         raise ConnectionError("The server has not answered in time.") from error
     except (
@@ -260,14 +262,15 @@ _TERMINATE = """
     select pid, usename, pg_terminate_backend(pid) from pg_stat_activity
     where usename = any($1) and pid <> pg_backend_pid()
 """
-_CHECK = """
+_CHECK = f"""
+    with {ROLES}
     select current_setting('server_version') as version, current_user as executor,
         r.rolsuper or r.rolcreaterole as may_create,
         r.rolsuper or pg_has_role(r.oid, d.datdba, 'USAGE') as may_grant,
         r.rolsuper or r.rolcreaterole or pg_has_role(r.oid, 'pg_signal_backend', 'MEMBER')
             as may_end,
-        (select coalesce(array_agg(distinct o.rolname::text), '{}') from pg_class c
-            join pg_roles o on o.oid = c.relowner join pg_namespace n on n.oid = c.relnamespace
+        (select coalesce(array_agg(distinct o.called), '{{}}') from pg_class c
+            join roles o on o.oid = c.relowner join pg_namespace n on n.oid = c.relnamespace
             where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
                 and not pg_has_role(r.oid, o.oid, 'USAGE')) as strangers
     from pg_roles r, pg_database d

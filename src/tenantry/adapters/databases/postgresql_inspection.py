@@ -22,23 +22,43 @@ from tenantry.databases.model import (
 )
 from tenantry.databases.names import is_generated, kind_of, marker, owner_name
 
-_ENTRY = """
-    with ours as (
-        select oid from pg_roles
-        where $2 and rolname !~ '^pg_' or shobj_description(oid, 'pg_authid') = $1
-            or rolname = any($3)
+# Names of roles are of no encoding: who makes one in a database that takes any bytes can give it
+# a name that is no text. It is told as its bytes; nobody can adopt it, and it stops nothing.
+_TAIL = "[89ab][0-9a-f]"
+_TEXT = "|".join(
+    (
+        "[0-7][0-9a-f]",
+        f"(c[2-9a-f]|d[0-9a-f]){_TAIL}",
+        f"(e0[ab][0-9a-f]|e[1-9a-cef]{_TAIL}|ed[89][0-9a-f]){_TAIL}",
+        f"(f0[9ab][0-9a-f]|f[1-3]{_TAIL}|f48[0-9a-f]){_TAIL}{_TAIL}",
+    )
+)
+ROLES = f"""
+    roles as materialized (
+        select r.*, case when said.bytes ~ '^({_TEXT})*$' then r.rolname::text
+            else '\\x' || said.bytes end as called
+        from pg_roles r cross join lateral (
+            select encode(textsend(r.rolname::text), 'hex') as bytes
+        ) said
+    )
+"""
+_ENTRY = f"""
+    with {ROLES}, ours as (
+        select oid from roles
+        where $2 and called !~ '^pg_' or shobj_description(oid, 'pg_authid') = $1
+            or called = any($3)
     ), us as (
-        select oid, rolsuper from pg_roles where rolname = current_user
+        select oid, rolsuper from roles where rolname = current_user
     )
 """
 # The grantor is told only where it is neither the owner nor the executor.
 _SAID = """
-    coalesce(g.rolname, '') as principal, a.privilege_type as word, a.is_grantable,
-    case when a.grantor in ({owner}, us.oid) then '' else coalesce(f.rolname, '') end as grantor
+    coalesce(g.called, '') as principal, a.privilege_type as word, a.is_grantable,
+    case when a.grantor in ({owner}, us.oid) then '' else coalesce(f.called, '') end as grantor
 """
 _WHO = """
-    cross join us left join pg_roles g on g.oid = a.grantee
-    left join pg_roles f on f.oid = a.grantor
+    cross join us left join roles g on g.oid = a.grantee
+    left join roles f on f.oid = a.grantor
     where a.grantee <> {owner}
       and (a.grantee in (select oid from ours) or a.grantee = 0 and {public})
 """
@@ -80,52 +100,57 @@ ACL_QUERIES = {
 # PUBLIC may execute what is made later unless that was taken from it, which is also said here.
 FUTURE_QUERY = f"""
     {_ENTRY}
-    select o.kind, array[r.rolname, coalesce(n.nspname, '')] as path,
-        coalesce(g.rolname, '') as principal, a.privilege_type as word, a.is_grantable,
+    select o.kind, array[r.called, coalesce(n.nspname, '')] as path,
+        coalesce(g.called, '') as principal, a.privilege_type as word, a.is_grantable,
         '' as grantor
     from (values ('r', 'future_tables'), ('S', 'future_sequences'), ('f', 'future_routines'),
         ('n', 'future_schemas')) o (code, kind)
     cross join (
-        select oid, 0::oid as namespace from pg_roles where rolname = any($4)
+        select oid, 0::oid as namespace from roles where called = any($4)
         union select defaclrole, defaclnamespace from pg_default_acl
     ) of (creator, namespace)
-    join pg_roles r on r.oid = of.creator
+    join roles r on r.oid = of.creator
     left join pg_namespace n on n.oid = of.namespace
     left join pg_default_acl d on d.defaclrole = of.creator and d.defaclnamespace = of.namespace
         and d.defaclobjtype = o.code::"char"
     cross join aclexplode(coalesce(d.defaclacl, case when of.namespace = 0 and o.code = 'f'
         then acldefault('f', of.creator) end)) a
-    left join pg_roles g on g.oid = a.grantee
+    left join roles g on g.oid = a.grantee
     where a.grantee <> of.creator
-      and (a.grantee in (select oid from ours) or a.grantee = 0 and r.rolname = any($4))
+      and (a.grantee in (select oid from ours) or a.grantee = 0 and r.called = any($4))
 """
 MEMBER_QUERY = f"""
     {_ENTRY}
-    select r.rolname as role, m.rolname as member, x.admin_option,
+    select r.called as role, m.called as member, x.admin_option,
         coalesce((to_jsonb(x) ->> 'inherit_option')::boolean, true) as inherits,
         case when x.grantor in (10, us.oid) or current_setting('server_version_num')::int < 160000
-            then '' else coalesce(f.rolname, '') end as grantor
+            then '' else coalesce(f.called, '') end as grantor
     from pg_auth_members x cross join us
-    join pg_roles r on r.oid = x.roleid join pg_roles m on m.oid = x.member
-    left join pg_roles f on f.oid = x.grantor
+    join roles r on r.oid = x.roleid join roles m on m.oid = x.member
+    left join roles f on f.oid = x.grantor
     where (x.member in (select oid from ours) or x.roleid in (select oid from ours))
       and x.member <> us.oid
 """
-ROLE_QUERY = """
-    select r.*, shobj_description(r.oid, 'pg_authid') is not distinct from $1
-        or r.rolname = any($2) as managed
-    from pg_roles r where r.rolname !~ '^pg_'
+ROLE_QUERY = f"""
+    with {ROLES}
+    select r.called, r.rolcanlogin, r.rolvaliduntil, r.rolsuper, r.rolcreatedb, r.rolcreaterole,
+        r.rolreplication, r.rolbypassrls, r.rolinherit,
+        shobj_description(r.oid, 'pg_authid') is not distinct from $1
+        or r.called = any($2) as managed
+    from roles r where r.called !~ '^pg_'
 """
 CATALOGUE_QUERIES = {
     "schemas": f"""
-        select n.nspname as schema, pg_get_userbyid(n.nspowner) as owner
-        from pg_namespace n where {_OURS}
+        with {ROLES} select n.nspname as schema, o.called as owner
+        from pg_namespace n join roles o on o.oid = n.nspowner where {_OURS}
     """,
     "relations": f"""
+        with {ROLES}
         select n.nspname as schema, c.relname as name, c.relkind = 'S' as is_sequence,
             c.relkind in ('v', 'm') as is_view,
-            pg_get_userbyid(c.relowner) as owner, s.nspname as table_schema, t.relname as table_name
+            o.called as owner, s.nspname as table_schema, t.relname as table_name
         from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        join roles o on o.oid = c.relowner
         left join pg_depend d on c.relkind = 'S' and d.classid = 'pg_class'::regclass
             and d.objid = c.oid and d.deptype = 'a' and d.refclassid = 'pg_class'::regclass
         left join pg_class t on t.oid = d.refobjid
@@ -133,8 +158,7 @@ CATALOGUE_QUERIES = {
         where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and {_OURS}
     """,
     "routines": f"""
-        select n.nspname as schema, p.oid::regprocedure::text as name,
-            pg_get_userbyid(p.proowner) as owner
+        select n.nspname as schema, p.oid::regprocedure::text as name
         from pg_proc p join pg_namespace n on n.oid = p.pronamespace
         where p.prokind <> 'a' and {_OURS} and not exists (
             select from pg_depend e where e.objid = p.oid and e.classid = 'pg_proc'::regclass
@@ -142,7 +166,7 @@ CATALOGUE_QUERIES = {
     """,
 }
 CREATOR_QUERY = f"""
-    with makers as (
+    with {ROLES}, makers as (
         select relowner as oid from pg_class c join pg_namespace n on n.oid = c.relnamespace
             where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and {_OURS}
         union select proowner from pg_proc p join pg_namespace n on n.oid = p.pronamespace
@@ -153,10 +177,10 @@ CREATOR_QUERY = f"""
         union select a.grantee from pg_namespace n cross join aclexplode(n.nspacl) a
             where {_OURS} and a.privilege_type = 'CREATE'
         union select defaclrole from pg_default_acl
-        union select oid from pg_roles where rolname = current_user
+        union select oid from roles where rolname = current_user
     )
-    select r.rolname as name, pg_has_role(r.oid, 'USAGE') as may
-    from makers m join pg_roles r on r.oid = m.oid where r.rolname !~ '^pg_'
+    select r.called as name, pg_has_role(r.oid, 'USAGE') as may
+    from makers m join roles r on r.oid = m.oid where r.called !~ '^pg_'
 """
 _ATTRIBUTES = {
     "rolsuper": "NOSUPERUSER",
@@ -199,7 +223,7 @@ async def inspect(
         database=database,
         executor=executor,
         executor_owns_all=owns_all,
-        principals={row["rolname"]: _principal(row) for row in roles},
+        principals={row["called"]: _principal(row) for row in roles},
         rights=rights,
         catalogue=catalogue,
     )
@@ -215,11 +239,11 @@ def _said_by(
     everybody: bool,
 ) -> frozenset[Right]:
     """All rights that count for the comparison."""
-    mine = {row["rolname"] for row in roles if row["managed"]}
-    looked_at = {row["rolname"] for row in roles if everybody} | mine
+    mine = {row["called"] for row in roles if row["managed"]}
+    looked_at = {row["called"] for row in roles if everybody} | mine
     made = {name for name in mine if is_generated(name)}
     rights = {*_acl(read.entries), *_memberships(read.members)}
-    rights |= set(_attributes(row for row in roles if everybody or row["rolname"] in made))
+    rights |= set(_attributes(row for row in roles if everybody or row["called"] in made))
     # What an adopted role has outside of this database, and by roles of others, is not ours.
     rights = {r for r in rights if r.principal not in mine - made or _is_here(r, database, mine)}
     rights |= {
@@ -293,11 +317,11 @@ def _attributes(rows: Iterable[asyncpg.Record]) -> Iterable[Right]:
     for row in rows:
         for column, word in _ATTRIBUTES.items():
             if row[column]:
-                yield Right(row["rolname"], RightKind.ATTRIBUTE, (), word)
+                yield Right(row["called"], RightKind.ATTRIBUTE, (), word)
         if not row["rolinherit"]:
-            yield Right(row["rolname"], RightKind.ATTRIBUTE, (), "INHERIT")
+            yield Right(row["called"], RightKind.ATTRIBUTE, (), "INHERIT")
 
 
 def _principal(row: asyncpg.Record) -> FoundPrincipal:
     until = row["rolvaliduntil"]
-    return FoundPrincipal(row["rolname"], row["managed"], row["rolcanlogin"], until)
+    return FoundPrincipal(row["called"], row["managed"], row["rolcanlogin"], until)

@@ -2,8 +2,9 @@
 
 from functools import lru_cache
 
+from tenantry.databases.managed import DatabaseKind
 from tenantry.databases.model import PrincipalKind
-from tenantry.databases.names import kind_of, require_identifier, require_text
+from tenantry.databases.names import kind_of, longest_name, require_identifier, require_text
 from tenantry.errors import InvalidInput
 
 
@@ -29,9 +30,9 @@ def postgresql_text(text: str) -> str:
 def mysql_object(name: str) -> str:
     """A name out of the server's own catalogue for the MySQL family, in back-ticks.
 
-    It has at most 64 letters, which are at most 192 bytes.
+    It has at most 128 letters, which are at most 384 bytes; a host has 255.
     """
-    return "`" + require_text(name, longest=192).replace("`", "``") + "`"
+    return "`" + require_text(name, longest=384).replace("`", "``") + "`"
 
 
 def mysql_pattern(name: str) -> str:
@@ -45,7 +46,7 @@ def mysql_grantee(name: str) -> str:
 
     Ours come from everywhere; others are called by ``name@host``, as the server tells them.
     """
-    require_identifier(name)
+    require_identifier(name, longest=longest_name(DatabaseKind.MARIADB))
     kind = kind_of(name)
     if kind is not PrincipalKind.USER and "@" not in name:
         return mysql_object(name)
