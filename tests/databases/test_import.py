@@ -63,7 +63,7 @@ MORE: dict[type, dict[str, str]] = {
         ),
         "alter role app createdb": "app: the attribute CREATEDB",
         'create role "odd name" login': "odd name: cannot be called so here: must not hold spaces",
-        "create role boss login superuser": "boss: is a superuser",
+        "create role boss login superuser": "boss: has all of its server",
         "create role mirror": "",
         'create role "MIRROR"': "mirror: would be called mirror here, like another one",
     },
@@ -74,6 +74,9 @@ MORE: dict[type, dict[str, str]] = {
         "grant process on *.* to app": "app@%: ALL PRIVILEGES on the server",
         "create user `odd name`": "odd name@%: cannot be called so here: must not hold spaces",
         "create user gone account lock": "gone@%: is locked there",
+        "grant all on *.* to chief identified by 'x' with grant option": (
+            "chief@%: has all of its server"
+        ),
     },
 }
 
@@ -139,6 +142,15 @@ async def test_what_has_no_word_here_is_told_and_not_taken_for_more(there: Somew
         (one.principal, one.privilege) for one in before.grants
     }
     assert new <= {("app", Privilege.SELECT)}, "only what was granted with an option, without it"
+
+
+async def test_who_has_the_whole_server_is_never_proposed_and_so_never_taken_over(
+    there: Somewhere,
+) -> None:
+    proposal = await proposed(there)
+    names = {one.on_server for one in proposal.principals}
+    assert not {"tenantry_owner", "root@localhost", "root@127.0.0.1"} & names
+    assert not [one for one in proposal.principals if one.name == "root"]
 
 
 async def test_two_accounts_of_one_name_keep_their_hosts_apart(there: Somewhere) -> None:

@@ -11,10 +11,13 @@ from tenantry.databases.ports import Dialect
 from tenantry.privileges.model import DatabaseObject, Privilege
 from tenantry.users.names import Unfit, fold, username
 
-SUPERUSER = "NOSUPERUSER"
 OWN = "is Tenantry's own login there"
-ALL_POWERFUL = "is a superuser, who may do everything whatever is granted here"
+OURS = "belongs to a database in which Tenantry keeps its own data"
+ALL_POWERFUL = "has all of its server, whatever is granted here"
 LOCKED = "is locked there"
+_OF_TENANTRY = frozenset({"tenantry_owner", "tenantry_app", "tenantry_member"})
+_POWERS = frozenset({(RightKind.ATTRIBUTE, "NOSUPERUSER"), (RightKind.SERVER, "GRANT OPTION")})
+"""What lets somebody take whatever else there is."""
 TWICE = "would be called {} here, like another one"
 
 
@@ -92,11 +95,14 @@ def _is_user(one: FoundPrincipal, kind: DatabaseKind) -> bool:
 
 
 def _passed(there: Iterable[FoundPrincipal], found: FoundState) -> dict[str, str]:
-    superusers = {right.principal for right in found.rights if right.word == SUPERUSER}
+    powers = {(right.kind, right.word, right.principal) for right in found.rights}
+    superusers = {one for kind, word, one in powers if (kind, word) in _POWERS}
     passed: dict[str, str] = {}
     for one in there:
         if one.name == found.executor:
             passed[one.name] = OWN
+        elif one.name in _OF_TENANTRY:
+            passed[one.name] = OURS
         elif one.name in superusers:
             passed[one.name] = ALL_POWERFUL
         elif _is_user(one, found.kind) and not one.can_login:
