@@ -19,6 +19,7 @@ from tenantry.errors import (
 from tenantry.kernel.action import acting_as
 from tenantry.resets.actions import InviteUserAction, IssuedReset, PasswordWasReset
 from tenantry.testing.clock import ShiftedClock
+from tenantry.testing.users import make_user
 from tenantry.users.actions import FindUserAction
 from tenantry.users.model import UserCreator, UserData, UserRole
 from tests.resets.conftest import NEW, text_of, token_in
@@ -51,6 +52,14 @@ async def test_the_invited_person_chooses_the_password_with_the_mailed_link(
     assert '"ann"' in text_of(mail)
     await reset(token_in(mail))
     assert (await login("ann", NEW)).success
+
+
+async def test_who_is_invited_by_a_tenants_admin_is_of_that_tenant(
+    tenantry: App, other_tenant: str
+) -> None:
+    boss = await make_user(tenantry, "boss", role=UserRole.ADMIN, domain_name=other_tenant)
+    with acting_as(boss):
+        assert (await invite(tenantry)).user.domain_name == other_tenant
 
 
 async def test_the_token_can_be_handed_over_in_another_way(

@@ -72,6 +72,8 @@ ELSEWHERE: dict[tuple[str, str], tuple[str, Wrap] | None] = {
     # Usernames and addresses are unique over all tenants, the one thing that shows through.
     ("user.create", "username"): None,
     ("user.create", "email"): None,
+    ("user.invite", "username"): None,
+    ("user.invite", "email"): None,
     ("user.modify", "username"): None,
     ("user.modify", "email"): None,
     ("user.import", "users"): (

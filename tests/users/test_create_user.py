@@ -117,6 +117,20 @@ async def test_an_admin_creates_up_to_an_admin_in_the_own_tenant(
             assert (await create(tenantry, username=f"new-{role}", role=role)).role is role
 
 
+async def test_who_is_made_by_a_tenants_admin_is_of_that_tenant_unless_said(
+    tenantry: App, other_tenant: str, owner: asyncpg.Connection
+) -> None:
+    boss = await make_user(tenantry, "boss", role=UserRole.ADMIN, domain_name=other_tenant)
+    with acting_as(boss):
+        assert (await create(tenantry, username="new")).domain_name == other_tenant
+        # It is that tenant's name which the password must not be, too.
+        with pytest.raises(PasswordRejected):
+            await create(tenantry, username="next", password="other-other-other")
+        with pytest.raises(UserCreationBadRequest):
+            await create(tenantry, username="next", domain_name="default")
+    assert await count(owner, "next") == 0
+
+
 async def test_an_admin_makes_no_superadmin(
     tenantry: App, admin: UserData, owner: asyncpg.Connection
 ) -> None:

@@ -181,6 +181,18 @@ async def test_an_admin_imports_into_the_own_tenant_and_up_to_admins(
     assert str(messages[0]).replace("other", "X") == str(messages[1]).replace("nowhere", "X")
 
 
+async def test_rows_without_a_tenant_are_of_the_importers_own(
+    tenantry: App, other_tenant: str
+) -> None:
+    boss = await make_user(tenantry, "boss", role=UserRole.ADMIN, domain_name=other_tenant)
+    rows = ({"username": "one"}, {"username": "two", "domain_name": other_tenant})
+    with acting_as(boss):
+        result = await load(tenantry, *rows)
+        assert told(result) == [("one", "created", None), ("two", "created", None)]
+        again = await load(tenantry, *rows)
+    assert [row.outcome for row in again.rows] == ["unchanged", "unchanged"]
+
+
 async def test_somebody_of_another_tenant_is_not_reported_as_there_already(
     tenantry: App, admin: UserData, stranger: UserData
 ) -> None:

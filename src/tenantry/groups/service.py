@@ -28,9 +28,8 @@ from tenantry.kernel.transaction import Database, Transaction
 from tenantry.record import require_well_formed
 from tenantry.users import access
 from tenantry.users.access import Scope
-from tenantry.users.model import UserData, UserKey, UserStatus
+from tenantry.users.model import FIRST_TENANT, UserData, UserKey, UserStatus
 
-FIRST_TENANT = "default"
 _GONE = frozenset({UserStatus.DELETED, UserStatus.PURGING})
 
 

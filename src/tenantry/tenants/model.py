@@ -10,9 +10,6 @@ import msgspec
 from tenantry.kernel.modifier import Modifier, OptionalState, TriState
 from tenantry.record import Record, SecretText
 
-FIRST_TENANT = "default"
-"""The tenant that every installation has; it keeps its name, and stays."""
-
 
 class TenantStatus(StrEnum):
     """Only in an active tenant can anybody log in. One that is being deleted never comes back."""

@@ -5,8 +5,9 @@ from collections.abc import Collection, Mapping
 
 from tenantry.errors import InvalidInput, PermissionError, StateConflict, Violation
 from tenantry.kernel.action import Actor
-from tenantry.tenants.model import FIRST_TENANT, Columns, TenantData, TenantStatus
+from tenantry.tenants.model import Columns, TenantData, TenantStatus
 from tenantry.users.access import Scope
+from tenantry.users.model import FIRST_TENANT
 from tenantry.users.names import Unfit, cap, fold, label
 
 MAX_NAME_BYTES = 64

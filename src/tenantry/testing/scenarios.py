@@ -10,7 +10,7 @@ import msgspec
 
 from tenantry.kernel.action import Action
 from tenantry.record import Record
-from tenantry.users.model import UserCreator, UserData, UserStatus
+from tenantry.users.model import FIRST_TENANT, UserCreator, UserData, UserStatus
 
 InputT = TypeVar("InputT", bound=Action[Any])
 ResultT = TypeVar("ResultT")
@@ -89,5 +89,5 @@ def expected_user(**fields: Any) -> UserData:
     never = datetime.fromtimestamp(0, UTC)
     made_up = {"id": UUID(int=0), "tenant_id": UUID(int=0), "version": 1}
     made_up |= {"created_at": never, "modified_at": never}
-    status = {"status": UserStatus.ACTIVE}
-    return UserData(**{**defaults, **plain, **made_up, **status, **fields})
+    unsaid = {"status": UserStatus.ACTIVE, "domain_name": FIRST_TENANT}
+    return UserData(**{**defaults, **plain, **made_up, **unsaid, **fields})

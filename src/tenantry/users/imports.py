@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from tenantry.errors import InvalidInput, PermissionError, Violation
 from tenantry.kernel.action import Note, current_actor
 from tenantry.kernel.transaction import Transaction
@@ -61,7 +63,8 @@ class UserImporter:
     async def import_users(self, action: ImportUsersAction) -> ImportResult:
         """Add the rows that can be added, all in one transaction, and say what became of each."""
         require_well_formed(action)
-        numbered = enumerate(action.users, action.first_row)
+        users = await self._at_home(action.users)
+        numbered = enumerate(users, action.first_row)
         candidates = [self._judged(row, creator) for row, creator in numbered]
         await self._judge_passwords(candidates)
         if action.dry_run:
@@ -87,6 +90,18 @@ class UserImporter:
                     )
                 )
         return ImportResult([candidate.answer() for candidate in candidates])
+
+    async def _at_home(self, users: Sequence[UserCreator]) -> list[UserCreator]:
+        """Those who are said to be of no tenant are of the actor's, where the actor is bound."""
+        home = access.bound_tenant(current_actor())
+        if home is None or all(user.domain_name is not None for user in users):
+            return list(users)
+        async with self._database.autocommit() as tx:
+            name = await self._users.tenant_name(tx, home)
+        return [
+            user if user.domain_name is not None else replace(user, domain_name=name)
+            for user in users
+        ]
 
     async def _welcome(self, tx: Transaction, added: Sequence[tuple[UUID, _Candidate]]) -> None:
         if not added:

@@ -77,6 +77,9 @@ Attributes = Annotated[
     dict[str, Any], msgspec.Meta(description="Fields of your own, names being identifiers.")
 ]
 TenantName = Annotated[str, msgspec.Meta(description="Name of the tenant.")]
+Home = Annotated[str | None, msgspec.Meta(description="Name of the tenant; your own unless named.")]
+FIRST_TENANT = "default"
+"""The tenant that every installation has, where the platform makes users unless it names one."""
 Active = Annotated[
     bool, msgspec.Meta(description="Older word for the status: true is active, false inactive.")
 ]
@@ -129,7 +132,7 @@ class UserCreator(Input, frozen=True, kw_only=True):
     password: Password | None = None
     password_hash: PasswordHash | None = None
     need_password_change: MustChangePassword = False
-    domain_name: TenantName = "default"
+    domain_name: Home = None
     full_name: FullName | None = None
     description: Description | None = None
     department: Department | None = None

@@ -95,6 +95,9 @@ FIND_LOGIN = Statement(
 FIND_TENANT = Statement(
     "users.find_tenant", "The tenant of a name.", "select id from tenants where name_key = $1"
 )
+TENANT_NAME = Statement(
+    "users.tenant_name", "The name of a tenant.", "select name from tenants where id = $1"
+)
 RESOURCE_POLICIES = Statement(
     "users.resource_policies",
     "The names of all resource policies.",

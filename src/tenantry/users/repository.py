@@ -132,6 +132,11 @@ class UserRepository:
         found: UUID | None = await tx.fetchval(queries.FIND_TENANT, fold(name))
         return found if scope.tenant_id in (None, found) else None
 
+    async def tenant_name(self, tx: Transaction, tenant_id: UUID) -> str | None:
+        """The name of the tenant of this id."""
+        name: str | None = await tx.fetchval(queries.TENANT_NAME, tenant_id)
+        return name
+
     async def insert(self, tx: Transaction, columns: dict[str, Any]) -> UUID:
         """Add a user with these columns; UserConflict names what is taken."""
         values = self._new_row(columns)

@@ -16,6 +16,7 @@ from tenantry.passwords.rules import PasswordOwner
 from tenantry.record import require_well_formed
 from tenantry.users import addresses, names
 from tenantry.users.model import (
+    FIRST_TENANT,
     UserCreator,
     UserData,
     UserFilter,
@@ -170,7 +171,7 @@ NULLABLE = frozenset(
 
 def owner_of(user: UserData | UserCreator, domain_name: str | None = None) -> PasswordOwner:
     """Whose password is judged; in another tenant, if the user is about to move there."""
-    tenant = user.domain_name if domain_name is None else domain_name
+    tenant = domain_name or user.domain_name or FIRST_TENANT
     return PasswordOwner(
         username=user.username,
         email=user.email,
@@ -204,6 +205,8 @@ def created_columns(creator: UserCreator) -> Columns:
     the companions.
     """
     said = {name: getattr(creator, name) for name in _CREATED}
+    if said["domain_name"] is None:
+        said["domain_name"] = FIRST_TENANT
     if said["status"] is None:
         inactive = said["is_active"] is False
         said["status"] = UserStatus.INACTIVE if inactive else UserStatus.ACTIVE
