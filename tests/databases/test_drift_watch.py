@@ -81,6 +81,25 @@ async def test_drift_is_found_on_schedule_counted_and_told_once(
     assert len(bell.told) == 2, "it has drifted anew"
 
 
+async def test_other_differences_are_news_though_there_are_as_many(
+    tenantry: App, somewhere: Somewhere, ada: UserData, clock: ShiftedClock, bell: Bell
+) -> None:
+    await somewhere.give(ada, "SELECT")
+    await somewhere.apply()
+    mine = somewhere.name_of(ada)
+    await somewhere.shop.run(f"grant insert on goods to {mine}")
+    await compared(tenantry, clock)
+    await somewhere.shop.run(
+        f"revoke insert on goods from {mine}", f"grant delete on goods to {mine}"
+    )
+    await compared(tenantry, clock)
+    assert await gauge(tenantry, "extra") == 1
+    assert len(bell.told) == 2, "as many as before, and another one"
+    assert any("REVOKE DELETE" in line for line in bell.told[-1][1])
+    await compared(tenantry, clock)
+    assert len(bell.told) == 2
+
+
 async def test_a_server_is_not_compared_before_its_time(
     tenantry: App, somewhere: Somewhere, clock: ShiftedClock, bell: Bell
 ) -> None:

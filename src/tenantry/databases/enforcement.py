@@ -7,13 +7,13 @@ itself. Whoever finds the wanted state as it was leaves the server alone.
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from tenantry.databases.adopted import Adopted, as_before, had_by
+from tenantry.databases.differences import differences_in
 from tenantry.databases.enforcement_repository import (
     EnforcementRepository,
     Snapshot,
@@ -181,14 +181,15 @@ class Enforcement:
             if managed.applied_at is not None:
                 await self._fail(managed, None, error)
             raise
-        found = Counter(step.drift.value for step in plan.steps)
+        found = await asyncio.to_thread(differences_in, plan.steps)
         now = self._clock.now()
         async with self._database.autocommit() as tx:
             news = await self._enforcement.drifted(
                 tx, managed.id, found, now, digest, managed.applied_at
             )
-        if news and found:
-            numbers = ", ".join(f"{count} {kind}" for kind, count in sorted(found.items()))
+        if news and plan.steps:
+            counts = sorted(found.counts.items())
+            numbers = ", ".join(f"{count} {kind}" for kind, count in counts)
             mending = [f"{step.drift}: {step.statement};" for step in plan.steps]
             self._alarm(f"The server of database {managed.name} has drifted: {numbers}.", mending)
         return plan, labels

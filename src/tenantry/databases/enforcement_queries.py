@@ -132,9 +132,9 @@ SUCCEED = Statement(
     "The server enforces all that was granted up to a change.",
     """
     update managed_databases set applied_seq = $3, applied_at = $4, wanted_digest = $5,
-        next_boundary = $6, drift_count = 0, drift = '{}', drift_at = $4, failures = 0,
-        failing_since = null, retry_at = null, error = null, unended = '{}', lease_id = null,
-        lease_until = null
+        next_boundary = $6, drift_count = 0, drift = '{}', drift_digest = null, drift_at = $4,
+        failures = 0, failing_since = null, retry_at = null, error = null, unended = '{}',
+        lease_id = null, lease_until = null
     where id = $1 and lease_id = $2
     """,
 )
@@ -161,15 +161,15 @@ FAIL = Statement(
 # was wanted then must be what the server was made to do.
 DRIFTED = Statement(
     "databases.drifted",
-    "Remember how many differences of which kinds were found, and tell whether that is news.",
+    "Remember which differences were found, and tell whether they are others than before.",
     """
     update managed_databases m
-    set drift_count = $2, drift = $3::text::jsonb, drift_at = $4, failures = 0,
-        failing_since = null, retry_at = null, error = null
-    from (select id, drift from managed_databases where id = $1 for update) former
+    set drift_count = $2, drift = $3::text::jsonb, drift_digest = $7, drift_at = $4,
+        failures = 0, failing_since = null, retry_at = null, error = null
+    from (select id, drift_digest from managed_databases where id = $1 for update) former
     where m.id = former.id and m.wanted_digest = $5 and m.applied_at = $6
         and (m.lease_until is null or m.lease_until <= $4)
-    returning former.drift <> m.drift as news
+    returning former.drift_digest is distinct from m.drift_digest as news
     """,
 )
 FIGURES = Statement(

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from tenantry.databases import enforcement_queries as queries
 from tenantry.databases.adopted import Adopted, Rights, decoded, encoded
+from tenantry.databases.differences import Differences
 from tenantry.databases.managed import ManagedDatabase
 from tenantry.databases.model import WantedState
 from tenantry.databases.ports import ServerFigures
@@ -185,17 +186,18 @@ class EnforcementRepository:
         self,
         tx: Transaction,
         database_id: UUID,
-        found: Mapping[str, int],
+        found: Differences,
         now: datetime,
         digest: bytes,
         applied_at: datetime | None,
     ) -> bool:
-        """So many differences of each kind were found; whether that is news.
+        """These differences were found; whether they are others than before.
 
         Nothing is remembered where the server was not to do just this, and nothing else, since
         it was applied then.
         """
-        said = sum(found.values()), json.dumps(dict(found)), now, digest, applied_at
+        counted = sum(found.counts.values()), json.dumps(dict(found.counts))
+        said = *counted, now, digest, applied_at, found.digest
         return bool(await tx.fetchval(queries.DRIFTED, database_id, *said))
 
     async def figures(self, tx: Transaction, now: datetime) -> list[ServerFigures]:
