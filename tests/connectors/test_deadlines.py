@@ -1,10 +1,12 @@
 """A server that does not answer holds nobody for longer than the deadline."""
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -90,3 +92,24 @@ async def test_a_lock_that_another_plan_holds_is_not_waited_for_long(
     with pytest.raises(ConnectionError):
         await hurried.apply(SCOPE, Plan())
     assert time.monotonic() - began < 3 * SECONDS
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize("kind", [DatabaseKind.POSTGRESQL, DatabaseKind.MARIADB])
+async def test_a_socket_where_nobody_listens_leaves_nothing_open(
+    kind: DatabaseKind, tmp_path: Path
+) -> None:
+    connector = connector_to(kind, Address(str(tmp_path / "none"), None, "shop", "keeper"), None)
+    gc.collect()
+    gc.disable()  # what goes only with a cycle of references is open for long
+    try:
+        before = open_files()
+        for _ in range(5):
+            with pytest.raises(ConnectionError):
+                await connector.check()
+        assert open_files() <= before
+    finally:
+        gc.enable()

@@ -101,7 +101,7 @@ class Sessions:
             options |= {"host": address.host, "port": address.port or self._port}
         if address.tls:
             options["ssl"] = context_for(address.server_name or address.host)
-        return pymysql.connect(
+        connection = pymysql.connect(
             user=address.username,
             password=self._password or "",
             database=address.database,
@@ -112,8 +112,29 @@ class Sessions:
             read_timeout=self._deadline,
             write_timeout=self._deadline,
             program_name="tenantry",
+            defer_connect=True,
             **options,
         )
+        if address.is_socket:
+            # The driver leaves the socket open where nobody listens there.
+            line = _line_to(address.host, self._deadline)
+            # As it says of its own sockets.
+            connection._secure = True  # type: ignore[attr-defined]  # noqa: SLF001
+            connection.connect(line)
+        else:
+            connection.connect()
+        return connection
+
+
+def _line_to(path: str, deadline: float) -> socket.socket:
+    line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        line.settimeout(deadline)
+        line.connect(path)
+    except OSError:
+        line.close()
+        raise
+    return line
 
 
 def _forget(task: "asyncio.Future[Any]") -> None:  # Any: whatever the work would have returned
