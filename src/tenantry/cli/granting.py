@@ -38,6 +38,7 @@ _ON_SERVER: Final = {
     EnforcementState.PENDING: "pending: the server has not followed yet",
     EnforcementState.IN_EFFECT: "the server enforces it",
     EnforcementState.DRIFTED: "the server was changed by hand",
+    EnforcementState.REFUSED: "refused: the server cannot do just that, and does nothing",
     EnforcementState.FAILED: "failed: the server could not be made to follow",
 }
 _TWIGS: Final = ("├── ", "└── ", "│   ")

@@ -1,10 +1,15 @@
 """Whether the server of a database enforces by now what is decided here about one user."""
 
+from datetime import datetime
 from uuid import UUID
 
+from tenantry.databases.enforcement_repository import EnforcementRepository
+from tenantry.databases.refusals import reasons_in, why_refused
+from tenantry.databases.wanted import wanted_state
 from tenantry.grants.model import EnforcementState, ServerEnforcement
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Row, Statement, Transaction
+from tenantry.privileges.model import DatabaseObject, Privilege
 from tenantry.users.access import Scope
 
 # As for whoever looks what is due, but a change of another user is none of this one's.
@@ -12,8 +17,8 @@ FIND = Statement(
     "databases.effect",
     "How far a server is with one user.",
     """
-    select m.enforced, m.applied_at, m.failures, m.failing_since, m.error, m.drift_count,
-        m.drift_at, d.tenant_id,
+    select m.id, m.enforced, m.refused::text as refused, m.applied_at, m.failures,
+        m.failing_since, m.error, m.drift_count, m.drift_at, d.tenant_id,
         m.applied_at is null or m.requested_at > m.applied_at or m.next_boundary <= $3
             or (m.applied_seq < h.seq and (
                 exists (select from change_log c where c.seq > m.applied_seq
@@ -30,17 +35,26 @@ FIND = Statement(
 class ServerEffects:
     """Tells how far the servers are; for everybody who may know of the database."""
 
-    def __init__(self, *, clock: Clock) -> None:
+    def __init__(self, *, enforcement_repository: EnforcementRepository, clock: Clock) -> None:
+        self._enforcement = enforcement_repository
         self._clock = clock
 
     async def of(
-        self, tx: Transaction, user_id: UUID, database: str | None, scope: Scope, *, allowed: bool
+        self,
+        tx: Transaction,
+        user_id: UUID,
+        privilege: Privilege,
+        on: DatabaseObject,
+        scope: Scope,
+        *,
+        allowed: bool,
     ) -> ServerEnforcement | None:
         """What the server makes of an answer that was given just before.
 
         None where nothing may be told: of a database that the asker cannot see, and the user may
         not use, it is not said whether it is there.
         """
+        database = on.database
         if database is None:
             return None
         row = await tx.fetchrow(FIND, database, user_id, self._clock.now())
@@ -50,21 +64,33 @@ class ServerEffects:
             return None
         if row is None or not row["enforced"]:
             return ServerEnforcement(database=database, state=EnforcementState.NOT_MANAGED)
-        return _told(database, row, with_error=in_sight and scope.user_id is None)
-
-
-def _told(database: str, row: Row, *, with_error: bool) -> ServerEnforcement:
-    if row["is_pending"] and row["failures"]:
+        refusal = await self._refusal(tx, row, user_id, privilege, on) if allowed else None
+        state, since, error = _state(row, refusal)
+        with_error = in_sight and scope.user_id is None
         return ServerEnforcement(
-            database=database,
-            state=EnforcementState.FAILED,
-            since=row["failing_since"],
-            error=row["error"] if with_error else None,
+            database=database, state=state, since=since, error=error if with_error else None
         )
+
+    async def _refusal(
+        self, tx: Transaction, row: Row, user_id: UUID, privilege: Privilege, on: DatabaseObject
+    ) -> str | None:
+        """Why the server was not given what is allowed here."""
+        reasons = reasons_in(row["refused"])
+        if not reasons or on.database is None:
+            return None
+        holdings = await self._enforcement.holdings_of(tx, row["id"], on.database, user_id)
+        wanted = wanted_state(holdings, self._clock.now())
+        return why_refused(user_id, privilege, on, wanted, reasons)
+
+
+def _state(row: Row, refusal: str | None) -> tuple[EnforcementState, datetime | None, str | None]:
+    """What it is, since when, and why."""
+    if row["is_pending"] and row["failures"]:
+        return EnforcementState.FAILED, row["failing_since"], row["error"]
     if row["is_pending"]:
-        return ServerEnforcement(database=database, state=EnforcementState.PENDING)
+        return EnforcementState.PENDING, None, None
+    if refusal is not None:
+        return EnforcementState.REFUSED, row["applied_at"], refusal
     if row["drift_count"]:
-        state, since = EnforcementState.DRIFTED, row["drift_at"]
-    else:
-        state, since = EnforcementState.IN_EFFECT, row["applied_at"]
-    return ServerEnforcement(database=database, state=state, since=since)
+        return EnforcementState.DRIFTED, row["drift_at"], None
+    return EnforcementState.IN_EFFECT, row["applied_at"], None

@@ -23,6 +23,7 @@ from tenantry.databases.managed import ManagedDatabase
 from tenantry.databases.model import FoundState, Plan, Policy, Step, WantedState
 from tenantry.databases.planning import diff
 from tenantry.databases.ports import Alarm, DatabaseConnector, Progress
+from tenantry.databases.refusals import refused
 from tenantry.databases.reports import labels_of
 from tenantry.databases.servers import Servers
 from tenantry.databases.wanted import Holdings, next_boundary, wanted_state
@@ -271,7 +272,14 @@ class Enforcement:
         opened = self._database.transaction if told else self._database.autocommit
         async with opened() as tx:
             await self._enforcement.succeed(
-                tx, managed.id, lease, version, applied.at, digest, boundary
+                tx,
+                managed.id,
+                lease,
+                version,
+                applied.at,
+                digest,
+                boundary,
+                refused(applied.plan.findings),
             )
             if told:
                 said: dict[str, tuple[object, object]] = {

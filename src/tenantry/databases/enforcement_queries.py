@@ -134,7 +134,7 @@ SUCCEED = Statement(
     update managed_databases set applied_seq = $3, applied_at = $4, wanted_digest = $5,
         next_boundary = $6, drift_count = 0, drift = '{}', drift_digest = null, drift_at = $4,
         failures = 0, failing_since = null, retry_at = null, error = null, unended = '{}',
-        lease_id = null, lease_until = null
+        refused = $7::text::jsonb, lease_id = null, lease_until = null
     where id = $1 and lease_id = $2
     """,
 )

@@ -15,7 +15,7 @@ from tenantry.databases.managed import ManagedDatabase
 from tenantry.databases.model import WantedState
 from tenantry.databases.ports import ServerFigures
 from tenantry.databases.wanted import Holdings
-from tenantry.grants.loading import load
+from tenantry.grants.loading import Loaded, load
 from tenantry.kernel.transaction import Transaction
 
 
@@ -67,14 +67,28 @@ class EnforcementRepository:
         version: int = await tx.fetchval(queries.HEAD)
         roles = [r["id"] for r in await tx.fetch(queries.CONCERNED_ROLES, database.name)]
         users = await tx.fetch(queries.CONCERNED_USERS, database.name, roles, database.id)
-        loaded = await load(
-            tx, [user["id"] for user in users], role_ids=roles, databases=[database.name]
-        )
-        adopted = await tx.fetch(queries.ADOPTED, database.id)
-        owner_id = loaded.databases.get(database.name)
-        holdings = Holdings(
-            scope=database.id,
-            database=database.name,
+        ids = [user["id"] for user in users]
+        loaded = await load(tx, ids, role_ids=roles, databases=[database.name])
+        holdings = await self._holdings(tx, database.id, database.name, loaded)
+        labels = {user["id"]: f"user {user['username']}" for user in users}
+        labels |= {role_id: f"role {loaded.names[role_id]}" for role_id in loaded.roles}
+        return Snapshot(version, holdings, labels)
+
+    async def holdings_of(
+        self, tx: Transaction, database_id: UUID, name: str, user_id: UUID
+    ) -> Holdings:
+        """What counts in the database for one user."""
+        loaded = await load(tx, [user_id], databases=[name])
+        return await self._holdings(tx, database_id, name, loaded)
+
+    async def _holdings(
+        self, tx: Transaction, database_id: UUID, name: str, loaded: Loaded
+    ) -> Holdings:
+        adopted = await tx.fetch(queries.ADOPTED, database_id)
+        owner_id = loaded.databases.get(name)
+        return Holdings(
+            scope=database_id,
+            database=name,
             owner=loaded.tenants.get(owner_id) if owner_id is not None else None,
             users=loaded.users,
             roles=loaded.roles,
@@ -84,9 +98,6 @@ class EnforcementRepository:
                 for row in adopted
             ),
         )
-        labels = {user["id"]: f"user {user['username']}" for user in users}
-        labels |= {role_id: f"role {loaded.names[role_id]}" for role_id in loaded.roles}
-        return Snapshot(version, holdings, labels)
 
     async def state(self, tx: Transaction, database_id: UUID) -> State:
         """How far the server of a managed database is."""
@@ -155,9 +166,11 @@ class EnforcementRepository:
         now: datetime,
         digest: bytes,
         boundary: datetime | None,
+        refused: str,
     ) -> None:
-        """The server enforces all up to this version, until the boundary."""
-        await tx.execute(queries.SUCCEED, database_id, lease_id, version, now, digest, boundary)
+        """The server enforces all up to this version, but for what was refused."""
+        said = version, now, digest, boundary, refused
+        await tx.execute(queries.SUCCEED, database_id, lease_id, *said)
 
     async def keep(
         self,

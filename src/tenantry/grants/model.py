@@ -152,12 +152,14 @@ class EnforcementState(StrEnum):
     """The server allows what is allowed here, and nothing else."""
     DRIFTED = "drifted"
     """It did, but somebody has changed something there by hand."""
+    REFUSED = "refused"
+    """It is granted here, and the server was not given it: it cannot do just that."""
     FAILED = "failed"
     """A change could not be brought there; it is tried again."""
 
 
 class ServerEnforcement(Record, frozen=True, kw_only=True):
-    """How far the server is with one user: since when it is so, and of a failure, why.
+    """How far the server is with one user: since when it is so, and if it failed or refused, why.
 
     The error is told to those who look after the database.
     """

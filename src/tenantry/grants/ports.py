@@ -7,6 +7,7 @@ from uuid import UUID
 from tenantry.changes.consistency import Consistency
 from tenantry.grants.model import Asked, ServerEnforcement
 from tenantry.kernel.transaction import Transaction
+from tenantry.privileges.model import DatabaseObject, Privilege
 from tenantry.roles.repository import Place, RoleKey
 from tenantry.users.access import Scope
 from tenantry.users.model import UserData, UserKey
@@ -41,7 +42,14 @@ class Effects(Protocol):
     """Knows how far the servers of databases are."""
 
     async def of(
-        self, tx: Transaction, user_id: UUID, database: str | None, scope: Scope, *, allowed: bool
+        self,
+        tx: Transaction,
+        user_id: UUID,
+        privilege: Privilege,
+        on: DatabaseObject,
+        scope: Scope,
+        *,
+        allowed: bool,
     ) -> ServerEnforcement | None:
         """What the server makes of an answer that was given just before, as far as may be told."""
 

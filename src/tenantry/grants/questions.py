@@ -102,7 +102,7 @@ class QuestionService:
         if not action.with_enforcement:
             return CheckResult(allowed)
         user_id = (await self._ids([str(whom)])).get(str(whom))
-        return CheckResult(allowed, await self._effect(user_id, on, allowed=allowed))
+        return CheckResult(allowed, await self._effect(user_id, privilege, on, allowed=allowed))
 
     async def check_many(self, action: CheckManyAction) -> CheckManyResult:
         """The answers in order; InvalidInput names every question without a meaning."""
@@ -159,7 +159,7 @@ class QuestionService:
             )
         found = picture.explain(user.id, privilege, on, scope.tenant_id)
         names = picture.loaded.names
-        effect = await self._effect(user.id, on, allowed=found.allowed)
+        effect = await self._effect(user.id, privilege, on, allowed=found.allowed)
         return ExplainResult(explanation_told(user, privilege, on, found, names, effect))
 
     async def list_holders(self, action: ListHoldersAction) -> Page[Holder]:
@@ -266,14 +266,14 @@ class QuestionService:
         return found[:limit], seal(self._cursor_key, question, [str(after)])
 
     async def _effect(
-        self, user_id: UUID | None, on: DatabaseObject, *, allowed: bool
+        self, user_id: UUID | None, privilege: Privilege, on: DatabaseObject, *, allowed: bool
     ) -> ServerEnforcement | None:
         """What the server makes of an answer. It is asked after it, and so never runs ahead."""
         if user_id is None:
             return None
         scope = Scope.of(current_actor())
         async with self._everything() as tx:
-            return await self._effects.of(tx, user_id, on.database, scope, allowed=allowed)
+            return await self._effects.of(tx, user_id, privilege, on, scope, allowed=allowed)
 
     async def _user(self, named: str) -> UserData:
         async with self._database.autocommit() as tx:

@@ -248,7 +248,8 @@ class GrantOperations(Operations):
         """The answer of has_permission() as of now, and what the database's server makes of it.
 
         It counts as True where the user may. ``enforcement`` says whether a managed server has
-        followed by now: its ``state`` is pending, in_effect, drifted, failed or not_managed.
+        followed by now: its ``state`` is pending, in_effect, refused, drifted, failed or
+        not_managed.
         """
         action = self._action(
             CheckAction,
