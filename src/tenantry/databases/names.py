@@ -6,7 +6,7 @@ from uuid import UUID, uuid5
 
 from tenantry.databases.managed import DatabaseKind
 from tenantry.databases.model import PrincipalKind
-from tenantry.errors import InvalidInput
+from tenantry.errors import InvalidInput, StateConflict
 
 LONGEST = 63
 """Bytes. PostgreSQL cuts longer names off without a word, and then means another one."""
@@ -86,6 +86,13 @@ def require_identifier(name: str, field: str = "name", longest: int = LONGEST) -
     if folded in _KEYWORDS or folded.startswith("pg_"):
         raise InvalidInput.of(field, "reserved", f"{name!r} means something else to a server")
     return name
+
+
+def not_made(name: str) -> StateConflict:
+    """What is said of a login that is none of ours."""
+    return StateConflict(
+        f"{name} was not made by Tenantry, so its password is none of Tenantry's business"
+    )
 
 
 def require_ascii(password: str) -> bytes:

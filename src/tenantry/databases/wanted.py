@@ -47,8 +47,8 @@ class Holdings:
 
 def wanted_state(holdings: Holdings, now: datetime) -> WantedState:
     """What the server is to enforce from this moment until ``next_boundary``."""
-    granted = {role.id: set(_of_role(holdings, role, now)) for role in holdings.roles.values()}
     walls = _walls(holdings)
+    granted = {id: set(_of_role(holdings, walls, id, now)) for id in holdings.roles}
     adopted = _adopted(holdings, walls, now)
     names = {one.id: one for one in adopted}
     principals = {one.name: one for one in adopted}
@@ -95,23 +95,17 @@ def _holders(holdings: Holdings) -> Iterable[UserFacts | RoleFacts]:
     yield from holdings.roles.values()
 
 
-def _of_role(holdings: Holdings, role: RoleFacts, now: datetime) -> Iterator[GrantFacts]:
+def _of_role(
+    holdings: Holdings, walls: World, role_id: UUID, now: datetime
+) -> Iterator[GrantFacts]:
     """What the role has in the database, by itself and by its ancestors."""
-    seen: set[UUID] = set()
-    waiting = [role.id]
-    while waiting:
-        current = holdings.roles.get(waiting.pop())
-        if current is None or current.id in seen:
-            continue
-        seen.add(current.id)
-        if current.tenant_id not in (None, holdings.owner_id):
-            continue  # a tenant's role, and what is inherited through it, ends at its databases
-        waiting.extend(current.parent_ids)
-        if current.databases is None or holdings.database in current.databases:
-            place = None if current.databases is None else holdings.database
-            for privilege in current.privileges:
-                yield GrantFacts(current.id, privilege, DatabaseObject(place))
-        yield from _usable(holdings, current.grants, now)
+    for number in walls.good_on(holdings.database, [role_id]):
+        role = walls.roles[number].facts
+        if role.databases is None or holdings.database in role.databases:
+            place = None if role.databases is None else holdings.database
+            for privilege in role.privileges:
+                yield GrantFacts(role.id, privilege, DatabaseObject(place))
+        yield from _usable(holdings, role.grants, now)
 
 
 def _usable(
@@ -135,8 +129,12 @@ def _given(
 
 
 def _walls(holdings: Holdings) -> World:
-    """The tenants and the database, as decisions have them: whom a wall or a suspension stops."""
+    """Roles, tenants and the database, as decisions have them: what is inherited, and whom a wall
+    or a suspension stops.
+    """
     world = World(Numbers())
+    for role in holdings.roles.values():
+        world.put_role(role)
     for tenant in holdings.tenants.values():
         world.put_tenant(tenant)
     world.put_database(holdings.database, holdings.owner_id)

@@ -6,7 +6,7 @@ there is no second copy of the rules.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -101,11 +101,23 @@ class World:
 
     def with_ancestors(self, role_ids: Iterable[UUID]) -> list[int]:
         """The roles and all that they inherit from, as far as they are known; a cycle ends."""
+        return self._upward(role_ids, self.roles.__contains__)
+
+    def good_on(self, database: str, role_ids: Iterable[UUID]) -> list[int]:
+        """The same on a database: a role of a third tenant is good for nothing there, and neither
+        is what is inherited through it.
+        """
+        tenants = (NOBODY, self.owner(database))
+        return self._upward(
+            role_ids, lambda role: role in self.roles and self.roles[role].tenant in tenants
+        )
+
+    def _upward(self, role_ids: Iterable[UUID], counts: Callable[[int], bool]) -> list[int]:
         found = dict.fromkeys(self.numbers.of(role_id) for role_id in role_ids)
-        waiting = [role for role in found if role in self.roles]
+        waiting = [role for role in found if counts(role)]
         for role in waiting:
             for parent in self.roles[role].parents:
-                if parent not in found and parent in self.roles:
+                if parent not in found and counts(parent):
                     found[parent] = None
                     waiting.append(parent)
         return waiting

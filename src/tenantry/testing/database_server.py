@@ -19,7 +19,7 @@ from tenantry.databases.model import (
     RightKind,
     Step,
 )
-from tenantry.databases.names import is_generated, owner_name
+from tenantry.databases.names import is_generated, not_made, owner_name
 from tenantry.databases.ports import Dialect, Progress, ServerCheck
 from tenantry.errors import ConnectionError, PermissionError, StateConflict
 
@@ -160,7 +160,7 @@ class FakeDatabaseServer:
     def _is_ours(self, scope: UUID, name: str) -> bool:
         there = name in self.principals
         if there and not (name in self._ours(scope) and is_generated(name, scope)):
-            raise StateConflict(f"{name} was not made by Tenantry")
+            raise not_made(name)
         return there
 
     def _found(self, told: set[str], scope: UUID | None = None) -> FoundState:

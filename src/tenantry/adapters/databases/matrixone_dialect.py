@@ -5,6 +5,7 @@ from dataclasses import replace
 from uuid import UUID, uuid5
 
 from tenantry.adapters.databases.matrixone import FORMS, READ, RULES, WHOLE
+from tenantry.adapters.databases.mysql_family import MysqlFamily, missing
 from tenantry.adapters.databases.quoting import mysql_object
 from tenantry.adapters.databases.rules import (
     asked,
@@ -33,7 +34,7 @@ PLACEHOLDER = "locked until a credential is opened"
 """A user has to have a password; nobody logs in with this one, as the user is locked."""
 
 
-class MatrixOneDialect:
+class MatrixOneDialect(MysqlFamily):
     """Rights, statements and words of MatrixOne, from the tables in ``matrixone.py``."""
 
     def completed(self, wanted: WantedState, found: FoundState, policy: Policy) -> WantedState:
@@ -70,7 +71,7 @@ class MatrixOneDialect:
         umbrella = PrincipalKind.UMBRELLA
         under = {role: member for member, role in wanted.members if kind_of(role) is umbrella}
         for place, privilege, names in asked(wanted):
-            reason = _missing(place, found)
+            reason = missing(place, found)
             for rule in RULES.rules_for(privilege, place):
                 meant = [under.get(name, name) for name in names]
                 if reason is not None:
@@ -84,10 +85,6 @@ class MatrixOneDialect:
                             put(rights, Right(name, kind, path, word), rule.fidelity)
         return rights, findings
 
-    def brings(self, wanted: WantedState, found: FoundState, policy: Policy) -> frozenset[Right]:
-        """Nothing: what is made there gives nobody anything."""
-        return frozenset()
-
     def create(self, principal: WantedPrincipal, scope: UUID, found: FoundState) -> str:
         """A user is locked, and its umbrella is its default role from the first day on."""
         name = _grantee(principal.name)
@@ -96,10 +93,9 @@ class MatrixOneDialect:
         umbrella = _grantee(umbrella_name(scope, principal.name))
         return f"CREATE USER {name} IDENTIFIED BY '{PLACEHOLDER}' DEFAULT ROLE {umbrella} LOCK"
 
-    def drop(self, name: str, heir: str) -> str:
-        """What a role owned is nobody's then, and can be dropped by those who may."""
-        what = "USER" if kind_of(name) is PrincipalKind.USER else "ROLE"
-        return f"DROP {what} {_grantee(name)}"
+    def quoted(self, name: str) -> str:
+        """By its name alone."""
+        return _grantee(name)
 
     def lock(self, name: str) -> str:
         """By hand, which lasts until it is unlocked; the password stays and is of no use."""
@@ -137,14 +133,6 @@ def _path(kind: RightKind, place: DatabaseObject, database: str) -> tuple[str, .
     if kind is RightKind.DATABASE:
         return (database,)
     return (database, place.table or WHOLE) if place.level is Level.TABLE else (database, WHOLE)
-
-
-def _missing(place: DatabaseObject, found: FoundState) -> str | None:
-    if place.schema not in (None, DEFAULT_SCHEMA, found.database):
-        return f"there is no schema {place.schema}: a schema is a database there"
-    if place.table is not None and (found.database, place.table) not in found.catalogue.tables:
-        return f"there is no table {place.table} on the server"
-    return None
 
 
 def _grantee(name: str) -> str:

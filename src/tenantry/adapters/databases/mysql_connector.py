@@ -17,7 +17,7 @@ from tenantry.adapters.databases.quoting import mysql_grantee
 from tenantry.databases.address import Address
 from tenantry.databases.managed import DatabaseKind
 from tenantry.databases.model import FoundState, Plan, Step
-from tenantry.databases.names import is_generated, require_ascii
+from tenantry.databases.names import is_generated, not_made, require_ascii
 from tenantry.databases.ports import Dialect, Progress, ServerCheck
 from tenantry.errors import ConnectionError, StateConflict
 from tenantry.jobs.failpoints import failpoint
@@ -26,7 +26,6 @@ STEPS_AT_ONCE = 50
 """How many statements the thread runs before it tells how far it is."""
 NO_SUCH_THREAD = 1094
 NOBODY = UUID(int=0)
-_NOT_MADE = "{} was not made by Tenantry, so its password is none of Tenantry's business"
 
 
 class MysqlConnector:
@@ -188,7 +187,7 @@ class MysqlConnector:
     def _is_ours(self, session: Session, scope: UUID, name: str) -> bool:
         """Whether we have made it; False where it is not there, StateConflict for any other."""
         if not is_generated(name, scope):
-            raise StateConflict(_NOT_MADE.format(name))
+            raise not_made(name)
         return name in self._names(session)
 
 

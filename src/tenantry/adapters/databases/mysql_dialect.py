@@ -5,6 +5,7 @@ from dataclasses import replace
 from uuid import UUID, uuid5
 
 from tenantry.adapters.databases.mysql import FORMS, MYSQL_FORMS, READ, RULES
+from tenantry.adapters.databases.mysql_family import MysqlFamily, missing
 from tenantry.adapters.databases.quoting import (
     mysql_grantee,
     mysql_object,
@@ -40,7 +41,7 @@ UNUSABLE = "IDENTIFIED VIA mysql_native_password USING 'invalid'"
 MYSQL_UNUSABLE = "IDENTIFIED WITH caching_sha2_password"
 
 
-class MysqlDialect:
+class MysqlDialect(MysqlFamily):
     """Rights, statements and words of MariaDB or MySQL, from the tables in ``mysql.py``."""
 
     def __init__(self, kind: DatabaseKind) -> None:
@@ -75,7 +76,7 @@ class MysqlDialect:
                 rights[Right(member, RightKind.DEFAULT_ROLE, (role,), "DEFAULT")] = Fidelity.EXACT
         findings: list[Finding] = []
         for place, privilege, names in asked(wanted):
-            reason = _missing(place, found)
+            reason = missing(place, found)
             kind, path = _place(place, found.database)
             for rule in RULES.rules_for(privilege, place):
                 if reason is not None:
@@ -88,10 +89,6 @@ class MysqlDialect:
                             put(rights, Right(name, kind, path, word), rule.fidelity)
         return rights, findings
 
-    def brings(self, wanted: WantedState, found: FoundState, policy: Policy) -> frozenset[Right]:
-        """Nothing: what is made there gives nobody anything."""
-        return frozenset()
-
     def create(self, principal: WantedPrincipal, scope: UUID, found: FoundState) -> str:
         """A user is locked and has no password that could be typed."""
         if principal.kind is not PrincipalKind.USER:
@@ -99,10 +96,9 @@ class MysqlDialect:
         unusable = MYSQL_UNUSABLE if self._is_mysql else UNUSABLE
         return f"CREATE USER {mysql_grantee(principal.name)} {unusable} ACCOUNT LOCK"
 
-    def drop(self, name: str, heir: str) -> str:
-        """Nobody owns anything there, so nothing has to be passed on."""
-        what = "USER" if kind_of(name) is PrincipalKind.USER else "ROLE"
-        return f"DROP {what} {_grantee(name)}"
+    def quoted(self, name: str) -> str:
+        """With the host from which it comes, where it has one."""
+        return mysql_grantee(name)
 
     def lock(self, name: str) -> str:
         """Its password is forgotten, too; an adopted one's is not ours and stays."""
@@ -140,14 +136,6 @@ def _place(place: DatabaseObject, database: str) -> tuple[RightKind, tuple[str, 
     if place.level is Level.TABLE:
         return RightKind.TABLE, (database, place.table or "")
     return RightKind.DATABASE, (mysql_pattern(database),)
-
-
-def _missing(place: DatabaseObject, found: FoundState) -> str | None:
-    if place.schema not in (None, DEFAULT_SCHEMA, found.database):
-        return f"there is no schema {place.schema}: a schema is a database there"
-    if place.table is not None and (found.database, place.table) not in found.catalogue.tables:
-        return f"there is no table {place.table} on the server"
-    return None
 
 
 def _grantee(name: str) -> str:

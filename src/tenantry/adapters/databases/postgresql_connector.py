@@ -21,7 +21,7 @@ from tenantry.adapters.databases.quoting import postgresql_principal, postgresql
 from tenantry.adapters.databases.scram import scram_verifier
 from tenantry.databases.address import Address
 from tenantry.databases.model import FoundState, Plan, Step
-from tenantry.databases.names import is_generated, marker
+from tenantry.databases.names import is_generated, marker, not_made
 from tenantry.databases.ports import Dialect, Progress, ServerCheck
 from tenantry.errors import ConnectionError, PermissionError, StateConflict
 from tenantry.jobs.failpoints import failpoint
@@ -30,7 +30,6 @@ STEPS_AT_ONCE = 100
 """How many statements one transaction has: a crash undoes no more than these."""
 TRIES = 4
 _TAKEN = "{} is on the server and has not our mark; adopt it or remove it"
-_NOT_MADE = "{} was not made by Tenantry, so its password is none of Tenantry's business"
 _BUSY = (
     asyncpg.InternalServerError,  # "tuple concurrently updated": two grants on one object met
     asyncpg.DeadlockDetectedError,
@@ -134,7 +133,7 @@ class PostgresConnector:
         """Whether we have made it; False where it is not there, StateConflict for any other."""
         rows = await connection.fetch(_MARKS, [name])
         if rows and (rows[0]["mark"] != marker(scope) or not is_generated(name, scope)):
-            raise StateConflict(_NOT_MADE.format(name))
+            raise not_made(name)
         return bool(rows)
 
     @asynccontextmanager
