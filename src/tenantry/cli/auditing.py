@@ -122,7 +122,8 @@ def _report(total: AuditVerification) -> None:
     for finding in total.findings:
         say(f"{finding.fault}: {human(_sentence(finding))}")
     until = f" until {human(total.sealed_until)}" if total.sealed_until else ""
-    verdict = f"{len(total.findings)} faults" if total.findings else "whole"
+    faults = len(total.findings)
+    verdict = f"{faults} fault{'s' if faults > 1 else ''}" if faults else "whole"
     say(f"{total.entries} entries in {total.segments} segments{until}: {verdict}.")
     if total.unsealed:
         since = human(total.oldest_unsealed)
