@@ -5,10 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.connectors.fixtures import mariadb
+from tenantry.testing.mariadb import EmbeddedMariaDB
 from tests.docs.server import RunningServer, started
 
-__all__ = ["mariadb", "server"]
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedMariaDB]:
+    """A server of its own: what a page leaves on it would be in the way of other tests."""
+    with EmbeddedMariaDB(tmp_path_factory.getbasetemp() / "mariadb-of-pages") as server:
+        yield server
 
 
 @pytest.fixture
