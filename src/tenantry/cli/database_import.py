@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tenantry.cli import session
+from tenantry.cli.confirming import confirmed
 from tenantry.cli.invocation import Plain, current
 from tenantry.databases.enforcing_actions import DatabaseProposal, ProposeDatabaseAction
 
@@ -42,7 +43,7 @@ def import_proposed(database: str, *, make: bool, adopt: bool, yes: bool) -> Non
         note("Nothing was changed; --make makes it in Tenantry.")
         return
     if not yes:
-        click.confirm("Make this in Tenantry?", abort=True, err=True)
+        confirmed("Make this in Tenantry?")
     made = session.run_with(lambda line: database_import.make(line, proposal, adopt=adopt))
     if as_table:
         show_record(current(), made)
