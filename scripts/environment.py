@@ -290,9 +290,7 @@ def compile_all() -> None:
     """
     say("compiling what was installed")
     folders = [VENV] + [package / "src" for package in PACKAGES]
-    attempt(
-        [str(program("python")), "-m", "compileall", "-q", "-j", "0", *map(str, folders)],
-    )
+    attempt([str(program("python")), "-m", "compileall", "-q", "-j", "0", *map(str, folders)])
 
 
 def install(version: tuple[int, int]) -> None:

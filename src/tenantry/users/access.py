@@ -5,14 +5,14 @@ administrators, nor on who holds a permission that the actor lacks. It counts fo
 runs, and for no other.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from tenantry.errors import NotAuthenticated, PermissionError
 from tenantry.kernel.action import Action, Actor, ActorKind, Audience, current_run
-from tenantry.users.model import UserData, UserRole, UserStatus
+from tenantry.users.model import UserCreator, UserData, UserRole, UserStatus
 from tenantry.users.principal import REFRESH_ONLY
 
 OWN_FIELDS = frozenset({"full_name", "description", "phone"})
@@ -93,6 +93,16 @@ def bound_tenant(actor: Actor) -> UUID | None:
     if actor.kind is not ActorKind.USER or is_platform(actor):
         return None
     return actor.tenant_id or UUID(int=0)
+
+
+def home_for(actor: Actor, creators: Iterable[UserCreator]) -> UUID | None:
+    """The tenant of those of whom none is said: the actor's, where the actor is bound to one.
+
+    None where each has one, or the first tenant is meant.
+    """
+    if all(creator.domain_name is not None for creator in creators):
+        return None
+    return bound_tenant(actor)
 
 
 def require_may_create(actor: Actor, role: str, tenant_id: UUID) -> None:

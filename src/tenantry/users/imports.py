@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from msgspec.structs import replace
-
 from tenantry.errors import InvalidInput, PermissionError, Violation
 from tenantry.kernel.action import Note, current_actor
 from tenantry.kernel.transaction import Transaction
@@ -93,15 +91,11 @@ class UserImporter:
 
     async def _at_home(self, users: Sequence[UserCreator]) -> list[UserCreator]:
         """Those who are said to be of no tenant are of the actor's, where the actor is bound."""
-        home = access.bound_tenant(current_actor())
-        if home is None or all(user.domain_name is not None for user in users):
+        home = access.home_for(current_actor(), users)
+        if home is None:
             return list(users)
         async with self._database.autocommit() as tx:
-            name = await self._users.tenant_name(tx, home)
-        return [
-            user if user.domain_name is not None else replace(user, domain_name=name)
-            for user in users
-        ]
+            return await self._users.at_home(tx, users, home)
 
     async def _welcome(self, tx: Transaction, added: Sequence[tuple[UUID, _Candidate]]) -> None:
         if not added:

@@ -132,10 +132,15 @@ class UserRepository:
         found: UUID | None = await tx.fetchval(queries.FIND_TENANT, fold(name))
         return found if scope.tenant_id in (None, found) else None
 
-    async def tenant_name(self, tx: Transaction, tenant_id: UUID) -> str | None:
-        """The name of the tenant of this id."""
-        name: str | None = await tx.fetchval(queries.TENANT_NAME, tenant_id)
-        return name
+    async def at_home(
+        self, tx: Transaction, creators: Sequence[UserCreator], home: UUID
+    ) -> list[UserCreator]:
+        """The same, those of whom no tenant is said in the tenant of this id."""
+        name = await tx.fetchval(queries.TENANT_NAME, home)
+        return [
+            one if one.domain_name is not None else msgspec.structs.replace(one, domain_name=name)
+            for one in creators
+        ]
 
     async def insert(self, tx: Transaction, columns: dict[str, Any]) -> UUID:
         """Add a user with these columns; UserConflict names what is taken."""

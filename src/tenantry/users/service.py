@@ -97,10 +97,10 @@ class UserService:
     async def create_user(self, action: CreateUserAction) -> UserResult:
         """Add a user; UserConflict names what is taken, UserCreationBadRequest what is wrong."""
         creator = action.input
-        home = access.bound_tenant(current_actor())
-        if creator.domain_name is None and home is not None:
+        home = access.home_for(current_actor(), [creator])
+        if home is not None:
             async with self._database.autocommit() as tx:
-                creator = await self._at_home(tx, creator, home)
+                [creator] = await self._users.at_home(tx, [creator], home)
         columns = rules.created_columns(creator)
         columns["password_hash"] = await self._initial_hash(creator)
         async with self._database.transaction() as tx:
@@ -108,9 +108,9 @@ class UserService:
 
     async def add(self, tx: Transaction, creator: UserCreator) -> UserData:
         """Add a user who is to choose a password, in a transaction that does more than that."""
-        home = access.bound_tenant(current_actor())
-        if creator.domain_name is None and home is not None:
-            creator = await self._at_home(tx, creator, home)
+        home = access.home_for(current_actor(), [creator])
+        if home is not None:
+            [creator] = await self._users.at_home(tx, [creator], home)
         columns = rules.created_columns(creator)
         if creator.password is not None or creator.password_hash is not None:
             message = "is chosen by the user, with a one-time token"
@@ -131,10 +131,6 @@ class UserService:
         tx.note(_note(user, {"status": (None, user.status), "role": (None, user.role)}))
         await self._users.welcome(tx, [(user, creator)])
         return await self._users.get(tx, UserKey("id", str(user_id)), Scope())
-
-    async def _at_home(self, tx: Transaction, creator: UserCreator, home: UUID) -> UserCreator:
-        name = await self._users.tenant_name(tx, home)
-        return msgspec.structs.replace(creator, domain_name=name)
 
     async def get_user(self, action: GetUserAction) -> UserResult:
         """The user; UserNotFound also for one that the actor cannot see."""
