@@ -1,8 +1,9 @@
 """What every mailer must do: the pretended one, a folder, and SMTP to a real server."""
 
+import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import psutil
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
@@ -105,6 +107,21 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
         )
     )
     return found
+
+
+def connections() -> set[tuple[Any, Any]]:
+    open_ones = psutil.Process().net_connections("tcp")
+    return {(one.laddr, one.raddr) for one in open_ones if one.raddr}
+
+
+@pytest.fixture(autouse=True)
+async def goodbye_is_said() -> AsyncIterator[None]:
+    """Both sides of TLS say goodbye, which takes longer than sending did: the loop stays for it."""
+    before = connections()
+    yield
+    async with asyncio.timeout(10):
+        while connections() - before:  # noqa: ASYNC110 - the transports set no event
+            await asyncio.sleep(0.01)
 
 
 def check_login(server: Any, session: Any, envelope: Any, mechanism: str, auth: Any) -> AuthResult:
@@ -273,7 +290,7 @@ async def test_kept_mails_are_for_the_server_alone(tmp_path: Path) -> None:
     assert (file.parent.stat().st_mode & 0o777, file.stat().st_mode & 0o777) == (0o700, 0o600)
 
 
-def test_a_file_without_certificates_is_found_at_the_start(tmp_path: Path) -> None:
+async def test_a_file_without_certificates_is_found_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="certificates"):
         SmtpMailer(
             host="x", port=None, security=TLS, sender=SENDER, authorities=tmp_path / "none.pem"
