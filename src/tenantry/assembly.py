@@ -10,6 +10,9 @@ from tenantry.access_keys.repository import AccessKeyRepository
 from tenantry.access_keys.service import AccessKeyService
 from tenantry.auth.service import AuthService
 from tenantry.database_assembly import DatabaseAssembly
+from tenantry.databases.effect import ServerEffects
+from tenantry.databases.enforcement_repository import EnforcementRepository
+from tenantry.databases.purge import DatabasePurge
 from tenantry.foundation import Foundation
 from tenantry.grant_parts import GrantParts
 from tenantry.groups.companion import GroupCompanion
@@ -119,7 +122,12 @@ class Assembly:
     def admin_user_repository(self) -> AdminUserRepository:
         """What a purge does, in this order."""
         return AdminUserRepository(
-            steps=(*self.workloads.purge_steps, self.roles.purge, self.grants.purge),
+            steps=(
+                self._database_purge,
+                *self.workloads.purge_steps,
+                self.roles.purge,
+                self.grants.purge,
+            ),
             companions=self._companions,
             job_service=self.jobs,
             clock=self._on.clock,
@@ -223,6 +231,20 @@ class Assembly:
         """Managed databases, and what makes their servers follow."""
         principals = self.grants.principals
         return DatabaseAssembly(self._on, tenants=self.tenants, principals=principals)
+
+    @cached_property
+    def server_effects(self) -> ServerEffects:
+        """How far the servers of managed databases are with a user."""
+        return ServerEffects(enforcement_repository=EnforcementRepository(), clock=self._on.clock)
+
+    @cached_property
+    def _database_purge(self) -> DatabasePurge:
+        return DatabasePurge(
+            database=self._on.database,
+            enforcement_repository=EnforcementRepository(),
+            effects=self.server_effects,
+            clock=self._on.clock,
+        )
 
     @cached_property
     def resources(self) -> ResourceService:

@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 
 from tenantry.checks.resident import Resident
 from tenantry.checks.service import Checks
-from tenantry.databases.effect import ServerEffects
-from tenantry.databases.enforcement_repository import EnforcementRepository
 from tenantry.foundation import Foundation
 from tenantry.grants.authority import Authority
 from tenantry.grants.companion import GrantCompanion
@@ -73,9 +71,7 @@ class GrantParts:
             vocabulary=self._assembly.roles.vocabulary,
             decider=self._decider,
             answers=self.checks,
-            effects=ServerEffects(
-                enforcement_repository=EnforcementRepository(), clock=self._on.clock
-            ),
+            effects=self._assembly.server_effects,
             clock=self._on.clock,
             cursor_key=self._on.cursor_key,
         )

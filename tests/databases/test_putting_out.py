@@ -1,8 +1,9 @@
 """Who may no longer come in is put out of the server, at once or after a crash, and it is told."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,7 +21,12 @@ from tenantry.tenants.actions import SuspendTenantAction
 from tenantry.tenants.model import CreatedTenant
 from tenantry.testing.clock import ShiftedClock
 from tenantry.testing.users import make_user
-from tenantry.users.actions import DeleteUserAction, ModifyUserAction, PurgeUserAction
+from tenantry.users.actions import (
+    DeleteUserAction,
+    ModifyUserAction,
+    PreviewPurgeAction,
+    PurgeUserAction,
+)
 from tenantry.users.model import UserData, UserModifier, UserStatus
 from tests.conftest import Trail
 from tests.databases.conftest import Somewhere
@@ -71,7 +77,7 @@ async def test_who_may_no_longer_come_in_is_put_out(
     if end == "time":
         clock.advance(hours=2)
     else:
-        await somewhere.tenantry.run(ENDS[end])
+        await done_and_followed(somewhere, ENDS[end])
     await somewhere.follow()
     assert not await line.is_open()
     assert not await somewhere.is_let_in(opened)
@@ -80,8 +86,57 @@ async def test_who_may_no_longer_come_in_is_put_out(
         for entry in await trail("database.apply")
         if "connections_ended" in entry.changes
     ]
-    who = opened.username if end == "purge" else "ben"
-    assert ended == [None, {who: 1}]
+    assert ended == [None, {"ben": 1}]
+
+
+async def done_and_followed(somewhere: Somewhere, action: Action[Any]) -> Any:
+    """Do it while the servers follow, as they do all the time."""
+    task = asyncio.create_task(somewhere.tenantry.run(action))
+    while not task.done():
+        await somewhere.follow()
+        await asyncio.wait([task], timeout=0.05)
+    return await task
+
+
+async def test_the_receipt_of_a_purge_says_when_a_server_has_put_out_whom(
+    somewhere: Somewhere, ada: UserData, clock: ShiftedClock
+) -> None:
+    await make_user(somewhere.tenantry, "ben")
+    await somewhere.give(ada, "SELECT")
+    await somewhere.apply()
+    line = await somewhere.come_in(ada)
+    preview = await somewhere.tenantry.run(PreviewPurgeAction(user="ada"))
+    assert preview.data.steps["managed_databases"] == {"shut": [], "pending": ["shop"]}
+    before = clock.now()
+    receipt = await done_and_followed(somewhere, PurgeUserAction(user="ada"))
+    assert not await line.is_open()
+    told = receipt.data.steps["managed_databases"]
+    [shut] = told["shut"]
+    assert (shut["database"], shut["connections_ended"], told["pending"]) == ("shop", 1, [])
+    for moment in (shut["shut_at"], shut["ended_at"]):
+        assert before <= datetime.fromisoformat(moment) <= clock.now()
+    receipt = await done_and_followed(somewhere, PurgeUserAction(user="ben"))
+    nowhere: dict[str, list[str]] = {"shut": [], "pending": []}
+    assert receipt.data.steps["managed_databases"] == nowhere
+
+
+async def test_a_server_out_of_reach_holds_no_purge_up_and_is_named(
+    somewhere: Somewhere, ada: UserData, clock: ShiftedClock
+) -> None:
+    await somewhere.give(ada, "SELECT")
+    await somewhere.apply()
+    opened = await somewhere.login(ada)
+    line = await somewhere.shop.log_in(opened.username, opened.password)
+    somewhere.cut()
+    receipt = await done_and_followed(somewhere, PurgeUserAction(user="ada"))
+    assert receipt.data.done
+    assert receipt.data.steps["managed_databases"] == {"shut": [], "pending": ["shop"]}
+    assert await line.is_open()
+    somewhere.join()
+    clock.advance(hours=1)
+    await somewhere.follow()
+    assert not await line.is_open()
+    assert not await somewhere.is_let_in(opened)
 
 
 async def test_a_grant_that_ends_by_time_ends_on_the_server_and_the_rest_stays(

@@ -1,6 +1,7 @@
 """Whether the server of a database enforces by now what is decided here about one user."""
 
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from tenantry.databases.enforcement_repository import EnforcementRepository
@@ -19,6 +20,7 @@ FIND = Statement(
     """
     select m.id, m.enforced, m.refused::text as refused, m.applied_at, m.failures,
         m.failing_since, m.error, m.drift_count, m.drift_at, d.tenant_id,
+        e.ended_at, e.connections,
         m.applied_at is null or m.requested_at > m.applied_at or m.next_boundary <= $3
             or (m.applied_seq < h.seq and (
                 exists (select from change_log c where c.seq > m.applied_seq
@@ -27,9 +29,19 @@ FIND = Statement(
             as is_pending
     from managed_databases m cross join change_head h
     left join tenant_databases d on d.database = m.name
+    left join connections_ended e on e.database_id = m.id and e.user_id = $2
     where m.name = $1
     """,
 )
+
+
+class Followed(NamedTuple):
+    """How far a server is with a user, and how many open connections it ended last, and when."""
+
+    state: EnforcementState
+    since: datetime | None
+    connections_ended: int
+    ended_at: datetime | None
 
 
 class ServerEffects:
@@ -38,6 +50,17 @@ class ServerEffects:
     def __init__(self, *, enforcement_repository: EnforcementRepository, clock: Clock) -> None:
         self._enforcement = enforcement_repository
         self._clock = clock
+
+    async def followed(self, tx: Transaction, user_id: UUID, database: str) -> Followed | None:
+        """How far the server is with what was decided about a user; None where it does not follow.
+
+        Whoever asks must be allowed to know.
+        """
+        row = await tx.fetchrow(FIND, database, user_id, self._clock.now())
+        if row is None or not row["enforced"]:
+            return None
+        state, since, _ = _state(row, None)
+        return Followed(state, since, row["connections"] or 0, row["ended_at"])
 
     async def of(
         self,

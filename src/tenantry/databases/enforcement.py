@@ -144,8 +144,9 @@ class Enforcement:
             await self._fail(managed, lease, error)
             raise
         labels = labels_of(wanted, snapshot.labels)
-        put_out = await self._put_out(managed.id, ended)
-        applied = Applied(plan, labels, self._clock.now(), put_out)
+        now = self._clock.now()
+        put_out = await self._put_out(managed.id, ended, now)
+        applied = Applied(plan, labels, now, put_out)
         async with self._database.autocommit() as tx:
             if state.enforced:
                 kept = [one.name for one in wanted.principals if one.adopted and not one.locked]
@@ -231,11 +232,16 @@ class Enforcement:
                     raise StateConflict("Another worker has taken this server over.")
         return replace(plan, ends=tuple(unended))
 
-    async def _put_out(self, database_id: UUID, ended: Mapping[str, int]) -> dict[str, int]:
-        """The same by usernames; who was purged has none any more, and keeps the generated one."""
+    async def _put_out(
+        self, database_id: UUID, ended: Mapping[str, int], now: datetime
+    ) -> dict[str, int]:
+        """Remember it for the receipts of purges. The answer is the same by usernames; who was
+        purged has none any more, and keeps the generated one.
+        """
         if not ended:
             return {}
         async with self._database.autocommit() as tx:
+            await self._enforcement.remember_ended(tx, database_id, ended, now)
             called = await self._enforcement.usernames(tx, database_id, sorted(ended))
         return {called.get(name, name): count for name, count in sorted(ended.items())}
 

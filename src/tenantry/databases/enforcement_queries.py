@@ -71,6 +71,33 @@ GIVEN_BACK = Statement(
     "All of them are again as they were before.",
     "update adopted_principals set locked = false, had = null where database_id = $1",
 )
+ENFORCED = Statement(
+    "databases.enforced",
+    "Managed databases whose servers follow.",
+    "select id, name from managed_databases where enforced order by name",
+)
+# Who is removed at this moment is waited for, and then left out.
+REMEMBER_ENDED = Statement(
+    "databases.remember_ended",
+    "Whose open connections were ended, how many, and when.",
+    """
+    with ended as (
+        select who.user_id, sum(e.connections) as connections
+        from unnest($2::text[], $3::int[]) as e (name, connections)
+        join (
+            select name, user_id from database_logins where database_id = $1
+            union select name, user_id from adopted_principals where database_id = $1
+        ) who on who.name = e.name
+        group by who.user_id
+    ), there as (
+        select u.id from users u where u.id in (select user_id from ended) for key share
+    )
+    insert into connections_ended as c (database_id, user_id, ended_at, connections)
+    select $1, e.user_id, $4, e.connections from ended e join there t on t.id = e.user_id
+    on conflict (database_id, user_id)
+        do update set ended_at = excluded.ended_at, connections = excluded.connections
+    """,
+)
 HEAD = Statement("databases.head", "The number of the last change.", "select seq from change_head")
 # A change of a session decides on nothing that a server enforces. Where the next change is not in
 # the log any more, nobody knows what it was about.

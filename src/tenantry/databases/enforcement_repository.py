@@ -277,6 +277,17 @@ class EnforcementRepository:
         rows = await tx.fetch(queries.LOGIN_USERS, database_id, list(names))
         return {row["name"]: row["username"] for row in rows}
 
+    async def remember_ended(
+        self, tx: Transaction, database_id: UUID, ended: Mapping[str, int], now: datetime
+    ) -> None:
+        """How many open connections of whom were ended, by their names on the server."""
+        said = list(ended), list(ended.values()), now
+        await tx.execute(queries.REMEMBER_ENDED, database_id, *said)
+
+    async def enforced(self, tx: Transaction) -> dict[str, UUID]:
+        """The databases whose servers follow, by name."""
+        return {row["name"]: row["id"] for row in await tx.fetch(queries.ENFORCED)}
+
     async def open_logins(self, tx: Transaction, database_id: UUID) -> list[str]:
         """The names on the server of those whose logins are not known to be shut."""
         return [row["name"] for row in await tx.fetch(queries.OPEN_LOGINS, database_id)]
