@@ -107,19 +107,37 @@ async def test_an_executor_that_may_not_is_refused_with_a_reason(a_shop: Postgre
 
 
 async def test_worlds_settle_on_mariadb_without_root(maria_shop: MariaShop) -> None:
-    pattern = maria_shop.database.replace("_", "\\_")
+    await with_maria_keeper(maria_shop)
+    cast = maria_shop.cast()
+    for seed in range(3):
+        await settle_one(maria_shop, cast, seed)
+
+
+async def test_an_executor_of_mariadb_is_told_which_roles_it_could_not_adopt(
+    maria_shop: MariaShop,
+) -> None:
+    keeper = await with_maria_keeper(maria_shop)
+    clerks = f"clerks_{uuid4().hex[:8]}"
+    await maria_shop.run(f"create role {clerks}")
+    told = [lack for lack in (await maria_shop.connector.check()).lacks if "adopted" in lack]
+    assert clerks in "".join(told)
+    await maria_shop.run(f"grant {clerks} to {keeper}@localhost with admin option")
+    assert clerks not in "".join((await maria_shop.connector.check()).lacks)
+
+
+async def with_maria_keeper(shop: MariaShop) -> str:
+    """Have the connector go there as one with the rights that it needs, and no more; its name."""
+    pattern = shop.database.replace("_", "\\_")
     keeper = f"keeper_{uuid4().hex[:8]}"  # a walkthrough has its own on the same server
-    await maria_shop.run(
+    await shop.run(
         f"create user {keeper}@localhost identified by 'keep'",
         f"grant all on `{pattern}`.* to {keeper}@localhost with grant option",
         f"grant select, update, insert, delete on mysql.* to {keeper}@localhost",
         f"grant create user, process, connection admin on *.* to {keeper}@localhost",
     )
-    address = Address(maria_shop.address.host, None, maria_shop.database, keeper)
-    maria_shop.connector = MysqlConnector(DatabaseKind.MARIADB, address, "keep")
-    cast = maria_shop.cast()
-    for seed in range(3):
-        await settle_one(maria_shop, cast, seed)
+    address = Address(shop.address.host, None, shop.database, keeper)
+    shop.connector = MysqlConnector(DatabaseKind.MARIADB, address, "keep")
+    return keeper
 
 
 async def test_a_weak_executor_of_mariadb_is_told_what_it_lacks(maria_shop: MariaShop) -> None:

@@ -80,12 +80,11 @@ def _can_be(right: Right, found: FoundState) -> bool:
     places = {
         RightKind.SCHEMA: {(schema,) for schema in there.schemas},
         RightKind.TABLE: there.tables,
-        RightKind.COLUMN: there.tables,
+        RightKind.COLUMN: there.columns,
         RightKind.SEQUENCE: there.sequences,
         RightKind.ROUTINE: there.routines,
     }
-    path = right.path[:2] if right.kind is RightKind.COLUMN else right.path
-    return path in places.get(right.kind, {path})
+    return right.path in places.get(right.kind, {right.path})
 
 
 def encoded(rights: Iterable[Right]) -> str:

@@ -147,6 +147,8 @@ class Catalogue:
     tables: Mapping[tuple[str, str], str] = field(default_factory=dict)
     views: frozenset[tuple[str, str]] = frozenset()
     """Those of the tables that read others with the rights of their owner."""
+    columns: frozenset[tuple[str, ...]] = frozenset()
+    """Those of the tables, where something was adopted: only that may have rights on one."""
     sequences: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     """Each sequence, and the table whose column it fills (twice "" where there is none)."""
     routines: frozenset[tuple[str, ...]] = frozenset()

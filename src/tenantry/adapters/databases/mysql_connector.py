@@ -14,6 +14,7 @@ from tenantry.adapters.databases.mysql_dialect import MysqlDialect
 from tenantry.adapters.databases.mysql_inspection import inspect
 from tenantry.adapters.databases.mysql_session import Session, Sessions
 from tenantry.adapters.databases.quoting import mysql_grantee
+from tenantry.adapters.databases.quoting import mysql_object as quoted
 from tenantry.databases.address import Address
 from tenantry.databases.managed import DatabaseKind
 from tenantry.databases.model import FoundState, Plan, Step
@@ -130,6 +131,8 @@ class MysqlConnector:
             lacks.append("cannot pass its rights on: give it WITH GRANT OPTION")
         if session.ask("select 1 from mysql.user where User = ''"):
             lacks.append("is beside an account without a name, which is found before many of ours")
+        if not self._is_mysql and words & {"SELECT", "mysql.SELECT"}:
+            lacks += _not_administered(session, name, host)
         version = f"{self._kind} {row['version']}"
         return ServerCheck(version, row["executor"], tuple(lacks), proven=not self._is_mysql)
 
@@ -198,6 +201,23 @@ def lock_of(scope: UUID) -> str:
 
 _VIA = "VIA mysql_native_password USING"
 _CONNECTIONS = "select id, user from information_schema.processlist where id <> connection_id()"
+_ROLES_OF_OTHERS = """
+    select User as role from mysql.user u where is_role = 'Y' and not exists (
+        select 1 from mysql.roles_mapping m where m.Role = u.User and m.Admin_option = 'Y'
+            and m.User = %s and m.Host = %s)
+    order by User
+"""
+
+
+def _not_administered(session: Session, name: str, host: str) -> list[str]:
+    """The roles that could not be adopted: who makes one administers it, and nobody else."""
+    roles = [row["role"] for row in session.ask(_ROLES_OF_OTHERS, name, host)]
+    theirs = [quoted(role) for role in roles if not is_generated(role)]
+    more = f" and {len(theirs) - 3} more" if len(theirs) > 3 else ""
+    said = f"cannot have members of {', '.join(theirs[:3])}{more}, should that be adopted"
+    return [f"{said}: give it each WITH ADMIN OPTION"] if theirs else []
+
+
 _HELD = """
     select privilege_type as word, is_grantable = 'YES' as passes
     from information_schema.user_privileges where grantee = %s

@@ -65,6 +65,10 @@ TABLES = """
     select table_name as name from information_schema.tables where table_schema = database()
         and table_type in ('BASE TABLE', 'SYSTEM VERSIONED', 'VIEW')
 """
+COLUMNS_THERE = """
+    select table_name as `table`, column_name as name from information_schema.columns
+    where table_schema = database()
+"""
 ME = "select database() as name, current_user() as executor"
 
 
@@ -103,6 +107,10 @@ def inspect(
         rights=frozenset(rights),
         catalogue=Catalogue(
             tables={(database, str(row["name"])): "" for row in ask(TABLES)},
+            columns=frozenset(
+                (database, str(row["table"]), str(row["name"]))
+                for row in (ask(COLUMNS_THERE) if theirs else ())
+            ),
             routines=frozenset(
                 (row["Db"], row["Routine_type"], row["Routine_name"])
                 for row in ask(GRANTS["makers"])

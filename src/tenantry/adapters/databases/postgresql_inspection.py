@@ -157,6 +157,13 @@ CATALOGUE_QUERIES = {
         left join pg_namespace s on s.oid = t.relnamespace
         where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and {_OURS}
     """,
+    "columns": f"""
+        select n.nspname as schema, c.relname as table, t.attname as name
+        from pg_attribute t join pg_class c on c.oid = t.attrelid
+        join pg_namespace n on n.oid = c.relnamespace
+        where c.relkind in ('r', 'p', 'v', 'm', 'f') and t.attnum > 0 and not t.attisdropped
+            and {_OURS}
+    """,
     "routines": f"""
         select n.nspname as schema, p.oid::regprocedure::text as name
         from pg_proc p join pg_namespace n on n.oid = p.pronamespace
@@ -212,7 +219,7 @@ async def inspect(
             " where rolname = current_user"
         )
         roles = await connection.fetch(ROLE_QUERY, marker(scope), list(adopted))
-        catalogue = await _catalogue(connection)
+        catalogue = await _catalogue(connection, with_columns=bool(adopted))
         read = await _rights(connection, catalogue, marker(scope), everybody, list(adopted))
     # There may be hundreds of thousands of rights: others are served meanwhile.
     rights = await asyncio.to_thread(
@@ -254,15 +261,17 @@ def _said_by(
     return frozenset(rights)
 
 
-async def _catalogue(connection: asyncpg.Connection) -> Catalogue:
+async def _catalogue(connection: asyncpg.Connection, *, with_columns: bool) -> Catalogue:
     schemas = await connection.fetch(CATALOGUE_QUERIES["schemas"])
     relations = await connection.fetch(CATALOGUE_QUERIES["relations"])
     routines = await connection.fetch(CATALOGUE_QUERIES["routines"])
+    columns = await connection.fetch(CATALOGUE_QUERIES["columns"]) if with_columns else []
     creators = await connection.fetch(CREATOR_QUERY)
     return Catalogue(
         schemas={row["schema"]: row["owner"] for row in schemas},
         tables={(r["schema"], r["name"]): r["owner"] for r in relations if not r["is_sequence"]},
         views=frozenset((r["schema"], r["name"]) for r in relations if r["is_view"]),
+        columns=frozenset((row["schema"], row["table"], row["name"]) for row in columns),
         sequences={
             (row["schema"], row["name"]): (row["table_schema"] or "", row["table_name"] or "")
             for row in relations
