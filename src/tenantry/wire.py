@@ -212,6 +212,9 @@ class Binding:
         converted: dict[str, object] = {}
         known = self._known[where]
         for name, value in values.items():
+            if name in self.route.refuses:
+                violations.append(Violation(name, "not_here", "cannot be given here"))
+                continue
             if name not in known:
                 violations.append(_unknown(str(name), known if len(violations) < 5 else ()))
                 continue
@@ -247,7 +250,8 @@ def _fields(route: Route, path_names: tuple[str, ...]) -> Iterable[WireField]:
             yield WireField(field.name, _given(field.type), NODEFAULT, "path")
         elif field.name == route.inline:
             for inner in msgspec.structs.fields(_inline_type(route)):
-                yield _field(inner, rest, inline=True)
+                if inner.name not in route.refuses:
+                    yield _field(inner, rest, inline=True)
         elif field.name not in route.preset:
             yield _field(field, rest)
 

@@ -44,6 +44,7 @@ WRITTEN_BY_HAND = {
     "database.propose": "database import",
     "database.login": "database login",
     "grant.check_many": "grant check-many",
+    "grant.effective": "grant effective",
     "grant.explain": "grant explain",
     "grant.what_if": "grant what-if",
 }

@@ -161,6 +161,29 @@ def test_what_is_inside_a_record_is_told_field_by_field(
     ]
 
 
+class Answers(Record, frozen=True):
+    """Holds records in a list."""
+
+    by: str
+    steps: list[Step]
+    others: list[Step]
+
+
+def test_records_in_a_list_are_a_table_of_their_own_below(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show_record(Invocation(), Answers("amy", [Step("first", "in time"), Step("second")], []))
+    assert capsys.readouterr().out.splitlines() == [
+        "field  value",
+        "by     amy",
+        "",
+        "steps:",
+        "name    note",
+        "first   in time",
+        "second",
+    ]
+
+
 def kinds_of(error: type[TenantryError]) -> Iterator[type[TenantryError]]:
     for kind in error.__subclasses__():
         yield kind

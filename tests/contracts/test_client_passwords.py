@@ -63,6 +63,8 @@ def test_what_is_left_out_stays_and_none_goes_back_to_the_default(manager: Accou
 def test_an_invited_person_and_one_who_lost_the_password_set_one_with_a_token(
     installation: Installation, manager: AccountManager
 ) -> None:
+    with pytest.raises(errors.InvalidInput, match="password"):
+        manager.invite_user("lena", mail=False, password=NEW)
     invited = manager.invite_user("lena", mail=False, department="R&D", badge=7)
     assert (invited.user.department, invited.user.attributes) == ("R&D", {"badge": 7})
     assert manager.reset_password(str(invited.token), NEW).username == "lena"

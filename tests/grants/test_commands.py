@@ -1,4 +1,4 @@
-"""The drawn answers of `tenantry grant explain` and `what-if`, and questions from a file."""
+"""The drawn answers of commands of `tenantry grant`, and questions from a file."""
 
 import io
 import json
@@ -14,8 +14,15 @@ from tenantry.cli import session
 from tenantry.cli.granting import Branch, drawn, effect_drawn
 from tenantry.cli.main import main
 from tenantry.decisions.explain import Reason
-from tenantry.grants.actions import CheckManyAction, CheckManyResult, ExplainAction, ExplainResult
+from tenantry.grants.actions import (
+    CheckManyAction,
+    CheckManyResult,
+    ExplainAction,
+    ExplainResult,
+    PermissionsResult,
+)
 from tenantry.grants.model import AccessPath, Explanation, PrivilegeOn, Remedy, RoleEffect
+from tenantry.grants.permissions import EffectivePrivilege, UserPermissions
 from tenantry.kernel.page import Page
 from tenantry.privileges.model import Privilege
 
@@ -125,6 +132,39 @@ def test_a_name_cannot_steer_the_terminal(
     answers.append(ExplainResult(explanation(allowed=True, paths=[path(roles=["a\x1b[2J"])])))
     assert main(["grant", "explain", "amy", "select"]) == 0
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_all_that_a_user_may_do_is_drawn_with_the_ways_that_lead_there(
+    answers: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    known: dict[str, Any] = {"within": None, "databases": None, "privilege": Privilege.SELECT}
+    effective = [
+        EffectivePrivilege(**known | ON_SALES, paths=[path(roles=["staff"])]),
+        EffectivePrivilege(
+            **known
+            | {"database": None, "schema": None, "table": None}
+            | {"within": "acme", "databases": ["a", "b"]},
+            paths=[path(database=None, grant_id=UUID(int=1), within="acme")],
+        ),
+    ]
+    at = datetime(2030, 1, 1, tzinfo=UTC)
+    found = UserPermissions(user="amy", at=at, effective=effective, beyond=["a digest"])
+    answers.append(PermissionsResult(found))
+    assert main(["grant", "effective", "amy"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == [
+        f"amy may now ({at.astimezone().isoformat(' ', 'seconds')})",
+        "├── SELECT on sales",
+        "│   └── role staff",
+        "│       └── its permission SELECT on sales",
+        "└── SELECT on databases of acme (a, b)",
+        "    └── grant of SELECT on everything (databases of acme)",
+    ]
+    assert "behind walls: 1" in printed.err
+    nothing = UserPermissions(user="amy", at=at, effective=[], beyond=[])
+    answers[:] = [PermissionsResult(nothing)]
+    assert main(["grant", "effective", "amy"]) == 0
+    assert "may do nothing" in capsys.readouterr().out
 
 
 def test_gains_and_losses_are_drawn_by_user(

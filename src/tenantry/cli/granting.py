@@ -1,4 +1,4 @@
-"""`tenantry grant explain`, `what-if` and `check-many`: drawn answers, questions from a file."""
+"""`tenantry grant` where answers are drawn as trees, or questions come from a file."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,13 @@ from tenantry.cli import session
 from tenantry.cli.formats import human
 from tenantry.cli.invocation import Plain, current
 from tenantry.decisions.explain import Reason
-from tenantry.grants.actions import CheckManyAction, ExplainAction, Question, WhatIfRoleAction
+from tenantry.grants.actions import (
+    CheckManyAction,
+    ExplainAction,
+    GetPermissionsAction,
+    Question,
+    WhatIfRoleAction,
+)
 from tenantry.grants.model import (
     AccessPath,
     EnforcementState,
@@ -19,6 +25,7 @@ from tenantry.grants.model import (
     RoleEffect,
     ServerEnforcement,
 )
+from tenantry.grants.permissions import UserPermissions
 from tenantry.kernel.modifier import OptionalState, TriState
 from tenantry.kernel.page import Page
 from tenantry.privileges.model import DatabaseObject
@@ -96,6 +103,21 @@ def explain(
         show(current(), found, Explanation)
         return
     _draw(drawn(found))
+
+
+@click.command("effective", cls=Plain)
+@click.argument("user")
+def effective(user: str) -> None:
+    """Show what USER may do now, and how: by direct grants, by roles and what these inherit."""
+    from tenantry.cli.output import note, show
+
+    found = session.run(GetPermissionsAction(user=user)).data
+    if (current().output or "table") != "table":
+        show(current(), found, UserPermissions)
+        return
+    _draw(permissions_drawn(found))
+    if found.beyond:
+        note(f"Nothing of it holds in databases behind walls: {len(found.beyond)} of them.")
 
 
 @click.command("what-if", cls=Plain)
@@ -199,6 +221,18 @@ def _on_server(found: ServerEnforcement) -> str:
     since = f" (since {human(found.since)})" if found.since is not None else ""
     why = f": {found.error}" if found.error is not None else ""
     return f"{_ON_SERVER[found.state]}{since}{why}"
+
+
+def permissions_drawn(found: UserPermissions) -> Branch:
+    """What a user may do as a tree, with the ways that lead there."""
+    branches = []
+    for one in found.effective:
+        on = DatabaseObject(one.database, one.schema, one.table).label()
+        if one.within is not None:
+            on = f"databases of {one.within} ({human(one.databases) or 'none'})"
+        branches.append(Branch(f"{one.privilege} on {on}", [_way(path) for path in one.paths]))
+    may = "may now" if branches else "may do nothing with data now"
+    return Branch(f"{found.user} {may} ({human(found.at)})", branches)
 
 
 def effect_drawn(effect: RoleEffect) -> Branch:

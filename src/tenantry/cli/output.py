@@ -48,13 +48,29 @@ def show(invocation: Invocation, answer: Any, answer_type: Any) -> None:
 
 
 def show_record(invocation: Invocation, record: Record) -> None:
-    """One record as a list of its fields that have a value."""
+    """One record as a list of its fields that have a value, and below it those that are tables."""
     names = fields_of(type(record))
     if names == ("success",):
         say("Done.")
         return
-    pairs = [pair for name in names for pair in _lines(name, getattr(record, name))]
+    values = {name: getattr(record, name) for name in names}
+    tables = {name: value for name, value in values.items() if _is_table(value)}
+    pairs = [pair for name in names if name not in tables for pair in _lines(name, values[name])]
     show_table(invocation, ("field", "value"), [pair for pair in pairs if pair[1]])
+    for name, rows in tables.items():
+        say(f"\n{name}:")
+        _show_rows(invocation, rows, type(rows[0]))
+
+
+def _is_table(value: Any) -> bool:  # Any: a field of any type
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Record)
+
+
+def _show_rows(invocation: Invocation, rows: Sequence[Record], item: Any) -> None:
+    """Any: the type of the rows."""
+    columns = _COLUMNS.get(getattr(item, "__name__", ""), fields_of(item))
+    shown = [[human(getattr(record, column)) for column in columns] for record in rows]
+    show_table(invocation, columns, shown)
 
 
 def _lines(name: str, value: Any) -> Iterator[tuple[str, str]]:  # Any: a field of any type
@@ -107,9 +123,7 @@ def _show_page(invocation: Invocation, kind: str, page: Page[Any], item: Any) ->
     if kind == "json":
         say(safe.shown_json(_pretty(page)))
     elif kind == "table":
-        columns = _COLUMNS.get(getattr(item, "__name__", ""), fields_of(item))
-        rows = [[human(getattr(record, c)) for c in columns] for record in page.items]
-        show_table(invocation, columns, rows) if rows else note("Nothing was found.")
+        _show_rows(invocation, page.items, item) if page.items else note("Nothing was found.")
     else:
         _write(WRITERS[kind](sys.stdout, fields_of(item)), page.items)
     if page.next_cursor is not None and kind != "json":

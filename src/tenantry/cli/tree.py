@@ -45,6 +45,7 @@ HAND_WRITTEN: Final = {
     "database import": "database_import:import_proposed",
     "database login": "databases:login",
     "grant check-many": "granting:check_many",
+    "grant effective": "granting:effective",
     "grant explain": "granting:explain",
     "grant what-if": "granting:what_if",
     "usage me": "usage:me",

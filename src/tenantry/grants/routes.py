@@ -23,7 +23,7 @@ ROUTES = (
     Route("GET", "/grants/holders", ListHoldersAction, "grant holders"),
     Route("GET", "/grants/explain", ExplainAction),
     Route("POST", "/grants/what-if", WhatIfRoleAction, inline="change"),
-    Route("GET", "/users/{user}/permissions", GetPermissionsAction, "grant effective"),
+    Route("GET", "/users/{user}/permissions", GetPermissionsAction),
     Route("POST", "/check", CheckAction, "grant check"),
     Route("POST", "/check-access", CheckAccessAction, "grant check-access"),
     Route("POST", "/checks", CheckManyAction, max_body=512 * 1024),

@@ -1,6 +1,6 @@
 """One line of a slice's table: how an action is reached over HTTP and on the command line."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,9 +11,9 @@ from tenantry.kernel.action import Action
 class Route:
     """Path parameters, then query (GET, DELETE) or JSON body carry the action's fields by name.
 
-    ``inline`` names a field whose own fields stand in the body in its place. ``preset`` are
-    fields that no remote caller gives. ``command`` is the noun and verb of the command line; an
-    empty one: a hand-written command runs the action. ``max_body``, in bytes, raises the limit.
+    ``inline`` names a field whose own fields, but those it ``refuses``, stand in the body. No remote
+    caller gives ``preset`` fields. ``command`` is the noun and verb of the command line; empty: a
+    hand-written one runs the action. ``max_body``, in bytes, raises the limit.
     """
 
     method: str
@@ -24,3 +24,4 @@ class Route:
     inline: str | None = None
     preset: Mapping[str, object] = field(default_factory=dict)
     max_body: int | None = None
+    refuses: Collection[str] = ()

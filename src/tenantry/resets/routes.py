@@ -18,7 +18,15 @@ ROUTES = (
         status=202,
     ),
     Route("POST", "/password/reset", ResetPasswordAction, "password reset"),
-    Route("POST", "/users/invite", InviteUserAction, "user invite", status=201, inline="input"),
+    Route(
+        "POST",
+        "/users/invite",
+        InviteUserAction,
+        "user invite",
+        status=201,
+        inline="input",
+        refuses=("password", "password_hash"),
+    ),
     Route(
         "POST",
         "/users/{user}/reset-password",
