@@ -11,9 +11,8 @@ from tenantry.kernel.action import Action
 class Route:
     """Path parameters, then query (GET, DELETE) or JSON body carry the action's fields by name.
 
-    ``inline`` names a field whose own fields, but those it ``refuses``, stand in the body. No remote
-    caller gives ``preset`` fields. ``command`` is the noun and verb of the command line; empty: a
-    hand-written one runs the action. ``max_body``, in bytes, raises the limit.
+    The fields of ``inline`` but for ``refuses`` stand in its place; nobody remote gives ``preset``.
+    ``command`` is noun and verb; empty: a hand-written one runs it. ``max_body`` is in bytes.
     """
 
     method: str
