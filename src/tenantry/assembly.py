@@ -229,8 +229,12 @@ class Assembly:
     @cached_property
     def databases(self) -> DatabaseAssembly:
         """Managed databases, and what makes their servers follow."""
-        principals = self.grants.principals
-        return DatabaseAssembly(self._on, tenants=self.tenants, principals=principals)
+        return DatabaseAssembly(
+            self._on,
+            tenants=self.tenants,
+            principals=self.grants.principals,
+            effects=self.server_effects,
+        )
 
     @cached_property
     def server_effects(self) -> ServerEffects:

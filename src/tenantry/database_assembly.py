@@ -3,6 +3,7 @@
 from datetime import timedelta
 from functools import cached_property
 
+from tenantry.databases.effect import ServerEffects
 from tenantry.databases.enforcement import Enforcement
 from tenantry.databases.enforcement_repository import EnforcementRepository
 from tenantry.databases.enforcing_service import DatabaseEnforcementService
@@ -24,11 +25,17 @@ class DatabaseAssembly:
     """One instance of each, made when first asked for."""
 
     def __init__(
-        self, foundation: Foundation, *, tenants: TenantService, principals: Principals
+        self,
+        foundation: Foundation,
+        *,
+        tenants: TenantService,
+        principals: Principals,
+        effects: ServerEffects,
     ) -> None:
         self._on = foundation
         self._tenants = tenants
         self._principals = principals
+        self._effects = effects
         self._managed = ManagedDatabaseRepository()
         self._repository = EnforcementRepository()
 
@@ -83,6 +90,7 @@ class DatabaseAssembly:
             managed_database_repository=self._managed,
             enforcement_repository=self._repository,
             enforcement=self._enforcement,
+            effects=self._effects,
             servers=self._servers,
             clock=self._on.clock,
         )

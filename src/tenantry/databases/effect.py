@@ -35,6 +35,10 @@ FIND = Statement(
 )
 
 
+BEHIND = frozenset({EnforcementState.PENDING, EnforcementState.FAILED})
+"""The server does not know yet of all that was decided."""
+
+
 class Followed(NamedTuple):
     """How far a server is with a user, and how many open connections it ended last, and when."""
 

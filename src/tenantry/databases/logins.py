@@ -7,14 +7,15 @@ from datetime import datetime, timedelta
 from urllib.parse import quote, urlencode
 from uuid import UUID, uuid4
 
-from tenantry.databases.enforcement import Enforcement
+from tenantry.databases.effect import BEHIND, ServerEffects
+from tenantry.databases.enforcement import Applied, Enforcement
 from tenantry.databases.enforcement_repository import EnforcementRepository, LoginKey
 from tenantry.databases.login_actions import (
     DatabaseLogin,
     DatabaseLoginResult,
     LoginToDatabaseAction,
 )
-from tenantry.databases.managed import DatabaseKind, ManagedDatabase, Standing
+from tenantry.databases.managed import DatabaseKind, ManagedDatabase
 from tenantry.databases.model import PrincipalKind, WantedPrincipal
 from tenantry.databases.ports import DatabaseConnector
 from tenantry.databases.repository import ManagedDatabaseRepository
@@ -55,6 +56,7 @@ class DatabaseLogins:
         managed_database_repository: ManagedDatabaseRepository,
         enforcement_repository: EnforcementRepository,
         enforcement: Enforcement,
+        effects: ServerEffects,
         servers: Servers,
         clock: Clock,
     ) -> None:
@@ -62,6 +64,7 @@ class DatabaseLogins:
         self._databases = managed_database_repository
         self._repository = enforcement_repository
         self._enforcement = enforcement
+        self._effects = effects
         self._servers = servers
         self._clock = clock
 
@@ -98,7 +101,7 @@ class DatabaseLogins:
     async def _open(
         self, action: LoginToDatabaseAction, managed: ManagedDatabase, user_id: UUID
     ) -> DatabaseLoginResult:
-        await self._followed(managed)
+        await self._followed(managed, user_id)
         _, principal = await self._own(managed.name, user_id)
         password = secrets.token_urlsafe(PASSWORD_BYTES)
         now = self._clock.now()
@@ -154,8 +157,8 @@ class DatabaseLogins:
         """The database, and the actor's principal there, if the actor may do anything there now."""
         async with self._database.autocommit() as tx:
             managed = await self._databases.get(tx, name, Scope())
-        snapshot = await self._enforcement.snapshot(managed)
-        wanted = await asyncio.to_thread(wanted_state, snapshot.holdings, self._clock.now())
+            held = await self._repository.holdings_of(tx, managed.id, managed.name, user_id)
+        wanted = wanted_state(held, self._clock.now())
         for principal in wanted.principals:
             is_own = principal.kind is PrincipalKind.USER and principal.id == user_id
             if is_own and principal.adopted and not principal.locked:
@@ -174,28 +177,28 @@ class DatabaseLogins:
         async with self._database.transaction() as tx:
             tx.note(Note(managed.name, managed.id, None, changes or {}, outcome, reason))
 
-    async def _followed(self, managed: ManagedDatabase) -> None:
-        """Wait until the server enforces all that is granted now."""
+    async def _followed(self, managed: ManagedDatabase, user_id: UUID) -> None:
+        """Wait until the server enforces all that is granted to the user now."""
         try:
             async with asyncio.timeout(PATIENCE):
                 while True:
-                    await self._attempt(managed)
                     async with self._database.autocommit() as tx:
-                        present = await self._databases.get(tx, managed.name, Scope())
-                    if present.standing is Standing.APPLIED:
-                        return
-                    if present.standing is Standing.NEW:
+                        present = await self._effects.followed(tx, user_id, managed.name)
+                    if present is None:
                         message = "The server does not enforce anything yet; apply comes first."
                         raise StateConflict(message, field="database")
-                    await asyncio.sleep(0.1)
+                    if present.state not in BEHIND:
+                        return
+                    if await self._attempt(managed) is None:
+                        await asyncio.sleep(0.1)
         except TimeoutError as error:
             raise ConnectionError(
                 "The server has not followed all changes yet; try again shortly."
             ) from error
 
-    async def _attempt(self, managed: ManagedDatabase) -> None:
+    async def _attempt(self, managed: ManagedDatabase) -> Applied | None:
         try:
-            await self._enforcement.attempt(managed)
+            return await self._enforcement.attempt(managed)
         except (TenantryError, OSError) as error:
             raise ConnectionError("The server cannot be made to follow just now.") from error
 

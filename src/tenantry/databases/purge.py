@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from tenantry.databases.effect import Followed, ServerEffects
+from tenantry.databases.effect import BEHIND, Followed, ServerEffects
 from tenantry.databases.enforcement_repository import EnforcementRepository
 from tenantry.databases.wanted import wanted_state
 from tenantry.grants.model import EnforcementState
@@ -85,7 +85,6 @@ class DatabasePurge:
 
 def _outcome(found: Mapping[str, Followed]) -> Outcome:
     """Which servers have shut the account, and when, and where that is still to be done."""
-    behind = (EnforcementState.PENDING, EnforcementState.FAILED)
     shut = [
         {
             "database": name,
@@ -94,7 +93,7 @@ def _outcome(found: Mapping[str, Followed]) -> Outcome:
             "ended_at": one.ended_at,
         }
         for name, one in found.items()
-        if one.state not in behind
+        if one.state not in BEHIND
     ]
-    pending = [name for name, one in found.items() if one.state in behind]
+    pending = [name for name, one in found.items() if one.state in BEHIND]
     return {"shut": msgspec.to_builtins(shut), "pending": pending}
