@@ -18,7 +18,7 @@ from tenantry.users.model import UserData
 
 pytestmark = pytest.mark.anyio
 
-STEPS = ("compute_sessions", "vfolders", "usage", "roles", "grants")
+STEPS = ("managed_databases", "compute_sessions", "vfolders", "usage", "roles", "grants")
 FAILPOINTS = (
     "purge.marked",
     *(f"purge.{when}.{step}" for step in STEPS for when in ("performed", "noted")),
@@ -54,6 +54,11 @@ async def killed_at(failpoint: str, tenantry: App) -> int | None:
         sys.executable, "-c", PURGE, failpoint, env=environ
     )
     return await asyncio.wait_for(process.wait(), 60)
+
+
+async def test_every_step_is_killed(tenantry: App) -> None:
+    repository = tenantry.assembly.admin_user_repository
+    assert tuple(step.name for step in repository.steps) == STEPS
 
 
 @pytest.mark.parametrize("failpoint", FAILPOINTS)
