@@ -10,6 +10,8 @@ import pytest
 
 from tenantry.app import App
 from tenantry.errors import InvalidInput, PermissionError, UserNotFound
+from tenantry.grants import holders as holders_found
+from tenantry.grants import questions as questions_asked
 from tenantry.grants.actions import (
     CheckAccessAction,
     CheckAction,
@@ -18,6 +20,7 @@ from tenantry.grants.actions import (
     ListHoldersAction,
     Question,
 )
+from tenantry.grants.holder_queries import WALKED
 from tenantry.grants.model import Holder
 from tenantry.grants.permissions import UserPermissions
 from tenantry.kernel.action import acting_as
@@ -276,6 +279,15 @@ async def test_the_set_is_of_what_holds_now_and_here(
     assert len(await permissions_of(tenantry, "roadrunner")) == 0
 
 
+@pytest.fixture(params=["role by role", "walked"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How members are found: as for few roles, and as for many."""
+    if request.param == "walked":
+        monkeypatch.setattr(holders_found, "MANY_ROLES", -1)
+        monkeypatch.setattr(questions_asked, "MANY_ROLES", -1)
+
+
+@pytest.mark.usefixtures("way")
 async def test_who_may_is_listed_whatever_the_way(
     tenantry: App, give: Give, make_role: MakeRole, clock: Any
 ) -> None:
@@ -299,6 +311,28 @@ async def test_who_may_is_listed_whatever_the_way(
     assert await holders(tenantry, "DROP_TABLE", database="x") == ["user-5"]
 
 
+@pytest.mark.usefixtures("way")
+async def test_who_may_is_found_behind_somebody_with_very_many_roles(
+    tenantry: App, owner: asyncpg.Connection, give: Give, make_role: MakeRole, acme: str
+) -> None:
+    people = [await make_user(tenantry, f"user-{n}", domain_name=acme) for n in range(3)]
+    await make_role("reader", "SELECT", members=people[1:2])
+    await give("user-2", "SELECT")
+    await owner.execute(
+        "with made as (insert into roles (id, name, name_key, permissions, created_at, modified_at)"
+        " select gen_random_uuid(), 'other-' || n, 'other-' || n, '{}', now(), now()"
+        " from generate_series(1, 2 * $2::int) n returning id)"
+        " insert into role_members (role_id, user_id, assigned_at) select id, $1, now() from made",
+        people[0].id,
+        2 * WALKED,
+    )
+    assert await holders(tenantry, "SELECT", limit=1) == ["user-1", "user-2"]
+    boss = await make_user(tenantry, "boss", domain_name=acme, role=UserRole.ADMIN)
+    with acting_as(boss):
+        assert await holders(tenantry, "SELECT", limit=1) == ["user-1", "user-2"]
+
+
+@pytest.mark.usefixtures("way")
 async def test_many_candidates_of_whom_few_may_are_passed_over_page_by_page(
     tenantry: App, give: Give, make_role: MakeRole, clock: Any
 ) -> None:
@@ -315,6 +349,7 @@ async def test_many_candidates_of_whom_few_may_are_passed_over_page_by_page(
 DATABASES = (None, "acme-sales", "umbrella-sales", "nobodys")
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("seed", range(4))
 async def test_every_answer_is_that_of_a_plain_reading_of_the_rows(
     tenantry: App,

@@ -38,6 +38,8 @@ HEIRS = Statement(
     """,
 )
 
+WALKED = 100
+"""So many memberships are walked through for each user who is looked for."""
 _LEVELS = (
     "g.database is null and g.schema_name is null and g.table_name is null",
     "g.database = $2::text and g.schema_name is null and g.table_name is null",
@@ -73,10 +75,40 @@ def _holding(of_tenant: str, *, roles: str, after: str, limit: str) -> str:
     """
 
 
+def _walked(of_tenant: str, *, roles: str, after: str, limit: str) -> str:
+    """The same out of memberships in the order of users, as far as enough may be found.
+
+    Where that was not far enough, users are missing, and ``is_whole`` is false.
+    """
+    return f"""
+    walked as (
+        select m.user_id, m.role_id from role_members m {of_tenant.format(id="m.user_id")}
+        where m.user_id > {after}::uuid order by m.user_id limit {WALKED} * {limit}
+    ), holding as (
+        select distinct w.user_id from walked w
+        join unnest({roles}::uuid[]) as role (id) on role.id = w.role_id
+        order by w.user_id limit {limit}
+    ), reached as (
+        select (select count(*) from holding) >= {limit}
+            or (select count(*) from walked) < {WALKED} * {limit} as is_whole
+    )
+    """
+
+
 def _candidates(of_tenant: str) -> str:
     holding = _holding(of_tenant, roles="$5", after="$6", limit="$7")
     return f"""
     select distinct user_id from ({holding} union all {_granted(of_tenant)}) found
+    order by user_id limit $7
+    """
+
+
+def _candidates_walked(of_tenant: str) -> str:
+    walked = _walked(of_tenant, roles="$5", after="$6", limit="$7")
+    return f"""
+    with {walked}
+    select distinct user_id, is_whole from reached cross join (
+        select user_id from holding union all {_granted(of_tenant)}) found
     order by user_id limit $7
     """
 
@@ -87,11 +119,21 @@ CANDIDATES = Statement(
     _candidates(""),
     anew=True,
 )
+CANDIDATES_WALKED = Statement(
+    "holders.candidates_walked",
+    "The same where the roles are many, unless too few of them are met; is_whole says so.",
+    _candidates_walked(""),
+)
 CANDIDATES_OF_TENANT = Statement(
     "holders.candidates_of_tenant",
     "The same for the users of one tenant.",
     _candidates(_OF_TENANT),
     anew=True,
+)
+CANDIDATES_OF_TENANT_WALKED = Statement(
+    "holders.candidates_of_tenant_walked",
+    "The same for the users of one tenant.",
+    _candidates_walked(_OF_TENANT),
 )
 _MEMBERS = "select distinct user_id from ({}) found order by user_id limit $3"
 MEMBERS = Statement(
@@ -100,11 +142,24 @@ MEMBERS = Statement(
     _MEMBERS.format(_holding("", roles="$1", after="$2", limit="$3")),
     anew=True,
 )
+_MEMBERS_WALKED = "with {} select user_id, is_whole from reached, holding order by user_id"
+MEMBERS_WALKED = Statement(
+    "holders.members_walked",
+    "The same where the roles are many, unless too few of them are met; is_whole says so.",
+    _MEMBERS_WALKED.format(_walked("", roles="$1", after="$2", limit="$3")),
+)
 MEMBERS_OF_TENANT = Statement(
     "holders.members_of_tenant",
     "The same for the users of one tenant.",
     _MEMBERS.format(_holding(_OF_TENANT.replace("$8", "$4"), roles="$1", after="$2", limit="$3")),
     anew=True,
+)
+MEMBERS_OF_TENANT_WALKED = Statement(
+    "holders.members_of_tenant_walked",
+    "The same for the users of one tenant.",
+    _MEMBERS_WALKED.format(
+        _walked(_OF_TENANT.replace("$8", "$4"), roles="$1", after="$2", limit="$3")
+    ),
 )
 USER_IDS = Statement(
     "holders.user_ids",

@@ -121,18 +121,20 @@ class Loaded:
 class Sought:
     """One question about very many users: only what can open this is loaded.
 
-    ``role_ids`` are all roles that could, their heirs among them.
+    ``role_ids`` are all roles that could, their heirs among them; None where they are so many that
+    to leave others out is more work.
     """
 
     privilege: Privilege
     on: DatabaseObject
-    role_ids: Collection[UUID]
+    role_ids: Collection[UUID] | None
 
     @property
     def arguments(self) -> tuple[object, ...]:
         """What the statement takes of it."""
         opening = [self.privilege, Privilege.ALL]
-        return (opening, self.on.database, self.on.schema, self.on.table, list(self.role_ids))
+        roles = None if self.role_ids is None else list(self.role_ids)
+        return (opening, self.on.database, self.on.schema, self.on.table, roles)
 
 
 async def load(

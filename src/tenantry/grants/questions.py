@@ -28,7 +28,7 @@ from tenantry.grants.actions import (
     WhatIfRoleAction,
 )
 from tenantry.grants.deciding import Decider
-from tenantry.grants.holders import HolderRepository
+from tenantry.grants.holders import MANY_ROLES, HolderRepository
 from tenantry.grants.loading import Sought
 from tenantry.grants.model import Asked, Holder, RoleEffect, ServerEnforcement
 from tenantry.grants.ports import Answers, Effects, Users
@@ -171,6 +171,7 @@ class QuestionService:
         question = ["holders", repr(scope), privilege, on.database, on.schema, on.table]
         async with self._everything() as tx:
             roles = await self._holders.opening_roles(tx, privilege, on)
+        sought = Sought(privilege, on, roles if len(roles) <= MANY_ROLES else None)
 
         async def some(tx: Transaction, after: UUID | None, limit: int) -> list[UUID]:
             return await self._holders.candidates(
@@ -180,7 +181,7 @@ class QuestionService:
         async def chosen(user_ids: Sequence[UUID]) -> list[UUID]:
             async with self._everything() as tx:
                 picture = await self._decider.picture(
-                    tx, user_ids, databases=_named([on]), sought=Sought(privilege, on, roles)
+                    tx, user_ids, databases=_named([on]), sought=sought
                 )
             return [user_id for user_id in user_ids if picture.allows(user_id, privilege, on)]
 
