@@ -151,11 +151,14 @@ def _found_due(question: _Question, by: _Sorted, now: str) -> str:
     """The same for users who must change their password, told to or by its age.
 
     The planner cannot know how many passwords are too old: that is said in another table. With an
-    order and a limit for each policy the index of ages is the best way for few as for many.
+    order and a limit for each policy the index of ages is the best way for few as for many. Who was
+    told to has an index in order, so that a page of them is enough where nothing else is asked for.
     """
+    alone = not question.wanted
+    told = f"order by {by.of('u')} limit {by.limit}" if alone else f"limit {MOST_SORTED + 1}"
     return f"""
         (select u.id, u.{by.column} from users u
-         {question.where} and u.need_password_change and {_NOT_ENOUGH} limit {MOST_SORTED + 1})
+         {question.where} and u.need_password_change and {_NOT_ENOUGH} {told})
         union all
         (select u.id, u.{by.column} from password_policies p cross join lateral (
             select u.id, u.{by.column} from users u
