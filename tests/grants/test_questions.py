@@ -11,7 +11,7 @@ import pytest
 from tenantry.app import App
 from tenantry.errors import InvalidInput, PermissionError, UserNotFound
 from tenantry.grants import holders as holders_found
-from tenantry.grants import questions as questions_asked
+from tenantry.grants import loading
 from tenantry.grants.actions import (
     CheckAccessAction,
     CheckAction,
@@ -284,7 +284,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
     """How members are found: as for few roles, and as for many."""
     if request.param == "walked":
         monkeypatch.setattr(holders_found, "MANY_ROLES", -1)
-        monkeypatch.setattr(questions_asked, "MANY_ROLES", -1)
+        monkeypatch.setattr(loading, "MOST_ROLES", -1)
 
 
 @pytest.mark.usefixtures("way")

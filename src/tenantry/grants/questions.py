@@ -28,7 +28,7 @@ from tenantry.grants.actions import (
     WhatIfRoleAction,
 )
 from tenantry.grants.deciding import Decider
-from tenantry.grants.holders import MANY_ROLES, HolderRepository
+from tenantry.grants.holders import HolderRepository
 from tenantry.grants.loading import Sought
 from tenantry.grants.model import Asked, Holder, RoleEffect, ServerEnforcement
 from tenantry.grants.ports import Answers, Effects, Users
@@ -171,7 +171,7 @@ class QuestionService:
         question = ["holders", repr(scope), privilege, on.database, on.schema, on.table]
         async with self._everything() as tx:
             roles = await self._holders.opening_roles(tx, privilege, on)
-        sought = Sought(privilege, on, roles if len(roles) <= MANY_ROLES else None)
+        sought = Sought(privilege, on, roles)
 
         async def some(tx: Transaction, after: UUID | None, limit: int) -> list[UUID]:
             return await self._holders.candidates(
@@ -241,14 +241,15 @@ class QuestionService:
     ) -> tuple[list[UUID], str | None]:
         """Users in order of their ids, chosen from candidates, and where to go on.
 
-        Where few are chosen, ever more candidates are looked at, until the page is full.
+        Some are never chosen, since they are locked. Where few are chosen, ever more candidates
+        are looked at, until the page is full.
         """
         after = None
         if cursor is not None:
             (last,) = unseal(self._cursor_key, question, cursor)
             after = UUID(last)
         found: list[UUID] = []
-        looked_at, at_once = 0, limit + 1
+        looked_at, at_once = 0, limit + limit // 4 + 1
         while looked_at < MOST_LOOKED_AT and len(found) <= limit:
             async with self._database.autocommit() as tx:
                 candidates = await some(tx, after, at_once)
