@@ -8,10 +8,13 @@ from tenantry.app import App
 from tenantry.databases import effect
 from tenantry.databases.actions import ModifyDatabaseAction
 from tenantry.databases.managed import DatabaseModifier
+from tenantry.databases.model import Fidelity, Finding
+from tenantry.databases.refusals import Refusal, refusals_in, refused
 from tenantry.grants.actions import CheckAction, GiveAction
 from tenantry.grants.model import EnforcementState, ServerEnforcement
 from tenantry.kernel.action import acting_as
 from tenantry.kernel.modifier import OptionalState
+from tenantry.privileges.model import Privilege, object_named
 from tenantry.roles.actions import AssignRolesAction, CreateRoleAction
 from tenantry.users.model import UserData
 from tests.databases.conftest import Somewhere
@@ -53,11 +56,11 @@ async def test_what_the_server_can_only_give_with_more_is_refused_with_the_reaso
 async def test_a_naive_build_tells_it_as_in_effect(
     tenantry: App, somewhere: Somewhere, ada: UserData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def none(*_: object) -> dict[Any, str]:
+    def none(*_: object) -> list[Refusal]:
         """What the plan refused is forgotten."""
-        return {}
+        return []
 
-    monkeypatch.setattr(effect, "reasons_in", none)
+    monkeypatch.setattr(effect, "refusals_in", none)
     await somewhere.give(ada, "DROP_SCHEMA", schema="public")
     await somewhere.apply()
     found = await told(tenantry, "DROP_SCHEMA", schema="public")
@@ -130,3 +133,96 @@ async def test_what_is_granted_and_on_its_way_is_pending_first(
     await somewhere.follow()
     found = await told(tenantry, "DROP_SCHEMA", schema="public")
     assert found.state is EnforcementState.REFUSED
+
+
+def test_what_is_stored_of_many_people_and_tables_is_small() -> None:
+    tables = [object_named("shop", "public", f"t{number}") for number in range(100)]
+    names = [f"tn_u_{number:032x}" for number in range(1000)]
+    stored = refused(
+        Finding(name, Fidelity.WIDER, "a reason", privilege, table, refused=True)
+        for table in tables
+        for privilege in (Privilege.DROP_TABLE, Privilege.ALTER_TABLE)
+        for name in names
+    )
+    assert len(stored) < 100_000
+    read = refusals_in(stored)
+    assert {one.place for one in read} == {(one.schema, one.table) for one in tables}
+    assert {(one.principals, one.privileges) for one in read} == {
+        (frozenset(names), frozenset({"DROP_TABLE", "ALTER_TABLE"}))
+    }
+
+
+async def let_own(tenantry: App) -> None:
+    """Let plans give more than was asked for, and make tables theirs."""
+    allowed = OptionalState.update(True)
+    modify = ModifyDatabaseAction(
+        "shop", modifier=DatabaseModifier(allow_wider=allowed, take_ownership=allowed)
+    )
+    await tenantry.databases.modify_database.wait_for_complete(modify)
+
+
+async def states_of(tenantry: App, permission: str, *tables: str, schema: str) -> list[str]:
+    """What is made of the privilege on each of the tables."""
+    found = [await told(tenantry, permission, schema=schema, table=table) for table in tables]
+    return [one.state.value for one in found]
+
+
+@pytest.mark.parametrize("server_shop", ["postgres_shop"], indirect=True)
+@pytest.mark.parametrize("wide", [{"schema": "sales"}, {"database": "shop"}])
+async def test_of_many_tables_just_those_are_refused_that_the_server_refuses(
+    tenantry: App, somewhere: Somewhere, ada: UserData, wide: dict[str, str]
+) -> None:
+    """A view there reads with the rights of its owner, and so is not taken over."""
+    await let_own(tenantry)
+    await somewhere.give(ada, "DROP_TABLE", "SELECT", **wide)
+    await somewhere.apply()
+    states = await states_of(tenantry, "DROP_TABLE", "orders", "totals", schema="sales")
+    assert states == ["in_effect", "refused"]
+    found = await told(tenantry, "DROP_TABLE", schema="sales", table="totals")
+    assert found.error is not None
+    assert "the view" in found.error
+    states = await states_of(tenantry, "SELECT", "orders", "totals", schema="sales")
+    assert states == ["in_effect", "in_effect"]
+    for whole in ({"schema": "sales"}, {}):
+        if wide.items() <= {"database": "shop", **whole}.items():
+            found = await told(tenantry, "DROP_TABLE", **whole)
+            assert found.state is EnforcementState.REFUSED, "for a part of what was asked for"
+    line = await somewhere.come_in(ada)
+    orders, totals = somewhere.shop.tables[1:]
+    assert await line.may(Privilege.DROP_TABLE, orders), "as it was told"
+    await line.close()
+    [said] = [one for one in (await somewhere.plan()).findings if one.refused]
+    assert said.object == totals.label().replace(somewhere.shop.database, "shop")
+
+
+@pytest.mark.parametrize("server_shop", ["postgres_shop"], indirect=True)
+async def test_what_was_made_since_is_told_likewise_after_the_next_look(
+    tenantry: App, somewhere: Somewhere, ada: UserData
+) -> None:
+    await let_own(tenantry)
+    await somewhere.give(ada, "DROP_TABLE", schema="sales")
+    await somewhere.apply()
+    await somewhere.shop.run(
+        "drop view sales.totals", "create view sales.sums as select good from sales.orders"
+    )
+    await somewhere.drift()
+    states = await states_of(tenantry, "DROP_TABLE", "orders", "sums", schema="sales")
+    assert states == ["in_effect", "refused"]
+
+
+async def test_of_what_a_role_has_on_many_tables_just_the_refused_is_told_so(
+    tenantry: App, somewhere: Somewhere, ada: UserData
+) -> None:
+    await tenantry.run(CreateRoleAction(name="clerks"))
+    for table in ("goods", "missing"):
+        give = GiveAction(
+            principal="clerks", permissions=["SELECT", "UPDATE"], database="shop", table=table
+        )
+        await tenantry.run(give)
+    await tenantry.run(AssignRolesAction("ada", ["clerks"]))
+    await somewhere.give(ada, "UPDATE", schema="public")
+    await somewhere.apply()
+    states = await states_of(tenantry, "SELECT", "goods", "missing", schema="public")
+    assert states == ["in_effect", "refused"]
+    states = await states_of(tenantry, "UPDATE", "goods", "missing", schema="public")
+    assert states == ["in_effect", "in_effect"], "by the grant on the whole schema"

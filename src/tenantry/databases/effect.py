@@ -5,7 +5,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from tenantry.databases.enforcement_repository import EnforcementRepository
-from tenantry.databases.refusals import reasons_in, why_refused
+from tenantry.databases.refusals import refusals_in, why_refused
 from tenantry.databases.wanted import wanted_state
 from tenantry.grants.model import EnforcementState, ServerEnforcement
 from tenantry.kernel.clock import Clock
@@ -102,12 +102,12 @@ class ServerEffects:
         self, tx: Transaction, row: Row, user_id: UUID, privilege: Privilege, on: DatabaseObject
     ) -> str | None:
         """Why the server was not given what is allowed here."""
-        reasons = reasons_in(row["refused"])
-        if not reasons or on.database is None:
+        refusals = refusals_in(row["refused"])
+        if not refusals or on.database is None:
             return None
         holdings = await self._enforcement.holdings_of(tx, row["id"], on.database, user_id)
         wanted = wanted_state(holdings, self._clock.now())
-        return why_refused(user_id, privilege, on, wanted, reasons)
+        return why_refused(user_id, privilege, on, wanted, refusals)
 
 
 def _state(row: Row, refusal: str | None) -> tuple[EnforcementState, datetime | None, str | None]:

@@ -161,16 +161,16 @@ class Enforcement:
         plan, labels, _ = await self._compared(managed)
         return plan, labels
 
-    async def _compared(self, managed: ManagedDatabase) -> tuple[Plan, Mapping[str, str], bytes]:
+    async def _compared(
+        self, managed: ManagedDatabase
+    ) -> tuple[Plan, Mapping[str, str], WantedState]:
         snapshot = await self.snapshot(managed)
         adopted = snapshot.holdings.adopted
-        wanted, _, digest = await asyncio.to_thread(
-            _decided, snapshot.holdings, self._clock.now(), enforced=True
-        )
+        wanted = await asyncio.to_thread(wanted_state, snapshot.holdings, self._clock.now())
         connector = await self._servers.connector(managed)
         found = await connector.inspect(managed.id, [one.name for one in adopted])
         plan = await self.planned(managed, connector, wanted, found, adopted)
-        return plan, labels_of(wanted, snapshot.labels), digest
+        return plan, labels_of(wanted, snapshot.labels), wanted
 
     async def find_drift(self, managed: ManagedDatabase) -> tuple[Plan, Mapping[str, str]]:
         """The same; how much it is is remembered, and where that is news, the alarms go.
@@ -178,16 +178,18 @@ class Enforcement:
         A server out of reach is remembered, too, and left alone for a while.
         """
         try:
-            plan, labels, digest = await self._compared(managed)
+            plan, labels, wanted = await self._compared(managed)
         except (TenantryError, OSError, TimeoutError) as error:
             if managed.applied_at is not None:
                 await self._fail(managed, None, error)
             raise
-        found = await asyncio.to_thread(differences_in, plan.steps)
+        found, digest, refusals = await asyncio.to_thread(
+            lambda: (differences_in(plan.steps), digest_of(wanted), refused(plan.findings))
+        )
         now = self._clock.now()
         async with self._database.autocommit() as tx:
             news = await self._enforcement.drifted(
-                tx, managed.id, found, now, digest, managed.applied_at
+                tx, managed.id, found, now, digest, managed.applied_at, refusals
             )
         if news and plan.steps:
             counts = sorted(found.counts.items())
@@ -275,6 +277,7 @@ class Enforcement:
         """Remember it; what was run on the server stands in the audit."""
         statements = [step.statement for step in applied.plan.steps]
         told = statements or applied.ended
+        refusals = await asyncio.to_thread(refused, applied.plan.findings)
         opened = self._database.transaction if told else self._database.autocommit
         async with opened() as tx:
             await self._enforcement.succeed(
@@ -285,7 +288,7 @@ class Enforcement:
                 applied.at,
                 digest,
                 boundary,
-                refused(applied.plan.findings),
+                refusals,
             )
             if told:
                 said: dict[str, tuple[object, object]] = {

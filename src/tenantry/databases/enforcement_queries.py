@@ -192,6 +192,7 @@ DRIFTED = Statement(
     """
     update managed_databases m
     set drift_count = $2, drift = $3::text::jsonb, drift_digest = $7, drift_at = $4,
+        refused = $8::text::jsonb,
         failures = 0, failing_since = null, retry_at = null, error = null
     from (select id, drift_digest from managed_databases where id = $1 for update) former
     where m.id = former.id and m.wanted_digest = $5 and m.applied_at = $6

@@ -203,14 +203,15 @@ class EnforcementRepository:
         now: datetime,
         digest: bytes,
         applied_at: datetime | None,
+        refused: str,
     ) -> bool:
-        """These differences were found; whether they are others than before.
+        """These differences were found, and this was refused; whether they are others than before.
 
         Nothing is remembered where the server was not to do just this, and nothing else, since
         it was applied then.
         """
         counted = sum(found.counts.values()), json.dumps(dict(found.counts))
-        said = *counted, now, digest, applied_at, found.digest
+        said = *counted, now, digest, applied_at, found.digest, refused
         return bool(await tx.fetchval(queries.DRIFTED, database_id, *said))
 
     async def figures(self, tx: Transaction, now: datetime) -> list[ServerFigures]:

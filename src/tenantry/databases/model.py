@@ -212,6 +212,8 @@ class Finding:
     object: DatabaseObject | None = None
     refused: bool = False
     """Whether nothing was planned for it: impossible, or wider and not allowed."""
+    tables: tuple[DatabaseObject, ...] = ()
+    """Those of the object that it is about, where it is not about all of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ from tenantry.databases.model import PUBLIC, Finding, Plan, Step, WantedState
 from tenantry.databases.planning import described
 from tenantry.grants.model import PrincipalType
 
+MOST_TABLES = 20
+"""So many tables are named of which something is said alike."""
+
 
 def labels_of(wanted: WantedState, named: Mapping[UUID, str]) -> dict[str, str]:
     """What people call the principals, by their names on the server."""
@@ -40,13 +43,23 @@ def findings_report(findings: Iterable[Finding], labels: Mapping[str, str]) -> l
         PlanFinding(
             about=_called(finding.principal, labels),
             privilege=finding.privilege.value if finding.privilege is not None else None,
-            object=finding.object.label() if finding.object is not None else None,
+            object=_object(finding),
             fidelity=finding.fidelity,
             reason=finding.reason,
             refused=finding.refused,
         )
         for finding in findings
     ]
+
+
+def _object(finding: Finding) -> str | None:
+    """What it is about: the first of the tables, where they are very many."""
+    if finding.object is None:
+        return None
+    tables = finding.tables or (finding.object,)
+    said = ", ".join(table.label() for table in tables[:MOST_TABLES])
+    more = len(tables) - MOST_TABLES
+    return f"{said} and {more} more" if more > 0 else said
 
 
 def proposal_report(managed: ManagedDatabase, proposal: Proposal) -> DatabaseProposal:

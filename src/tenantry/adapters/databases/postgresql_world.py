@@ -31,8 +31,8 @@ FUTURE = {
 }
 MAKES = (RightKind.SCHEMA, "CREATE")
 _BLIND = "what {} makes later is not covered: the executor may not set its default privileges"
-_NOT_OURS = "{} owns {}: let Tenantry take the ownership, or have the owner do it"
-_VIEW = "{} owns the view {}, which reads with its owner's rights and would not with another owner"
+_NOT_OURS = "{} owns it: let Tenantry take the ownership, or have the owner do it"
+_VIEW = "{} owns the view, which reads with its owner's rights and would not with another owner"
 
 Path = tuple[str, ...]
 
@@ -126,6 +126,7 @@ class World:
     def _own(
         self, rule: Rule, place: DatabaseObject, names: list[str], rights: dict[Right, Fidelity]
     ) -> Iterator[Finding]:
+        others: dict[str, list[DatabaseObject]] = defaultdict(list)
         for table in self._paths(RightKind.TABLE, place):
             owner = self._there.tables[table[0], table[1]]
             if self._can_own(table):
@@ -137,8 +138,9 @@ class World:
                     rights[right] = rule.fidelity
             else:
                 said = _VIEW if table in self._there.views else _NOT_OURS
-                reason = said.format(owner, ".".join(table))
-                yield from out_of_reach(rule, place, names, reason)
+                others[said.format(owner)].append(DatabaseObject(place.database, *table))
+        for reason, tables in others.items():
+            yield from out_of_reach(rule, place, names, reason, tuple(tables))
 
     def _missing(self, place: DatabaseObject) -> str | None:
         if place.schema is not None and place.schema not in self._there.schemas:

@@ -91,12 +91,16 @@ def judged(
 
 
 def out_of_reach(
-    rule: Rule, place: DatabaseObject, names: Iterable[str], reason: str
+    rule: Rule,
+    place: DatabaseObject,
+    names: Iterable[str],
+    reason: str,
+    tables: tuple[DatabaseObject, ...] = (),
 ) -> Iterator[Finding]:
-    """What is to be said where nothing can be given for this reason."""
+    """What is to be said where nothing can be given for this reason, or not on these tables."""
     for name in names:
         said = reason, rule.privilege, place
-        yield Finding(name, Fidelity.IMPOSSIBLE, *said, refused=True)
+        yield Finding(name, Fidelity.IMPOSSIBLE, *said, refused=True, tables=tables)
 
 
 def put(rights: dict[Right, Fidelity], right: Right, fidelity: Fidelity) -> None:
