@@ -17,6 +17,7 @@ STATEMENTS = (
     """,
     "create index connections_ended_user on connections_ended (user_id)",
     "grant select, insert, update, delete on connections_ended to tenantry_app",
+    "call raise_walls()",
 )
 
 
