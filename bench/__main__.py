@@ -3,6 +3,8 @@
 import argparse
 import asyncio
 import contextlib
+import subprocess
+import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -78,7 +80,10 @@ IN_WORLD: Mapping[str, tuple[str, InWorld]] = MappingProxyType(
 )
 """Programs that share the large world."""
 
-NAMES = (*IN_FOLDER, *IN_WORLD)
+IN_PROCESS = ("month_statistics", "audit_search", "decisions")
+"""Programs with a large world or much memory of their own, each in a process of its own."""
+
+NAMES = (*IN_FOLDER, *IN_WORLD, *IN_PROCESS)
 
 
 def main() -> None:
@@ -102,6 +107,10 @@ def main() -> None:
         users = FEW if options.quick else MANY
         folder = (options.data or temporary) / f"users-{users}"
         runner.run(_together(names, folder, users, effort, console))
+    for name in names:
+        if name in IN_PROCESS:
+            size = ["--quick"] if options.quick else []
+            subprocess.run([sys.executable, "-m", f"bench.{name}", *size], check=True)
 
 
 async def _alone(names: Sequence[str], folder: Path, effort: Effort, console: Console) -> None:
