@@ -20,6 +20,7 @@ from rich.console import Console
 from bench.rounds import Contestant, Effort, Result, compare, judged
 from bench.tables import show
 from bench.world import World, opened
+from tenantry.adapters.collector import short_pauses
 from tenantry.adapters.valkey import EmbeddedValkey
 from tenantry.adapters.valkey_statistics import ValkeyStatistics
 from tenantry.compute.ports import Sample
@@ -106,7 +107,8 @@ async def _run(folder: Path, effort: Effort) -> None:
         valkey = ValkeyStatistics.connect(server.url)
         try:
             title = TITLE.format(users=users, sessions=sessions)
-            show(console, title, await measure(world, valkey, effort))
+            with short_pauses():  # as a server has them
+                show(console, title, await measure(world, valkey, effort))
         finally:
             await valkey.close()
             await anyio.to_thread.run_sync(server.stop)
