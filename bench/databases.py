@@ -19,6 +19,7 @@ import pymysql
 from rich.console import Console
 
 from bench.rounds import Contestant, Effort, Result, judged
+from tenantry.adapters.collector import short_pauses
 from tenantry.adapters.databases import connector_to
 from tenantry.adapters.postgres.embedded import SUPERUSER, EmbeddedPostgres
 from tenantry.databases.address import Address
@@ -90,7 +91,8 @@ async def measure(folder: Path, effort: Effort, console: Console) -> list[Result
             await postgresql(folder, stack, tables),
             await mariadb(folder, stack, tables),
         ):
-            results += await on_server(server, users, tables, effort, console)
+            with short_pauses():  # as a server has them
+                results += await on_server(server, users, tables, effort, console)
     return results
 
 
