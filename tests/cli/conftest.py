@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -86,6 +87,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         TENANTRY_HASH_MEMORY_KIB="8",
         TENANTRY_HASH_TIME_COST="1",
         TENANTRY_AUDIT_SEAL_SECONDS="1",
+        TENANTRY_MANAGED_HOSTS=tempfile.gettempdir(),
     )
     log = folder / "log"
     with log.open("wb") as out:

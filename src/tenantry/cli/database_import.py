@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING
 import click
 
 from tenantry.cli import session
+from tenantry.cli.bar import bar
 from tenantry.cli.confirming import confirmed
 from tenantry.cli.invocation import Plain, current
 from tenantry.databases.enforcing_actions import DatabaseProposal, ProposeDatabaseAction
 
 if TYPE_CHECKING:
     from tenantry.databases.enforcing_actions import ProposedPrincipalData
+    from tenantry.sdk.database_import import ImportedDatabase
+    from tenantry.sdk.transport import Transport
 
 
 @click.command("import", cls=Plain)
@@ -44,11 +47,20 @@ def import_proposed(database: str, *, make: bool, adopt: bool, yes: bool) -> Non
         return
     if not yes:
         confirmed("Make this in Tenantry?")
-    made = session.run_with(lambda line: database_import.make(line, proposal, adopt=adopt))
+    made = session.run_with(lambda line: _make(line, proposal, adopt=adopt))
     if as_table:
         show_record(current(), made)
     else:
         show(current(), made, type(made))
+
+
+async def _make(
+    line: "Transport", proposal: DatabaseProposal, *, adopt: bool
+) -> "ImportedDatabase":
+    from tenantry.sdk import database_import
+
+    with bar("Importing", database_import.size_of(proposal, adopt=adopt)) as done:
+        return await database_import.make(line, proposal, adopt=adopt, told=done.advance)
 
 
 def _show(proposal: DatabaseProposal, missing: "list[ProposedPrincipalData]") -> None:
