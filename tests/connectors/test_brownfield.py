@@ -16,41 +16,26 @@ from tenantry.databases.planning import diff
 from tenantry.errors import StateConflict
 from tenantry.privileges.model import Privilege, object_named
 from tests.connectors.mariadb_shop import MariaShop
+from tests.connectors.older import put_older
 from tests.connectors.postgres_shop import PostgresShop
 from tests.connectors.shop import Shop, found_by, logged_in, planned, settled
 from tests.connectors.worlds import a_principal
 
 pytestmark = pytest.mark.anyio
 
-PEOPLE: dict[type, tuple[str, ...]] = {
-    PostgresShop: (
-        "create role readers",
-        "create role app login",
-        "grant select on public.goods, sales.orders to readers",
-        "grant readers to app",
-        "grant insert on public.goods to app",
-        "grant temporary on database {0} to app",
-    ),
-    MariaShop: (
-        "create role readers",
-        "create user app identified by 'older than all'",
-        "grant select on goods to readers",
-        "grant select on orders to readers",
-        "grant readers to app",
-        "set default role readers for app",
-        "grant insert on goods to app",
-        "grant lock tables on `{1}`.* to app",
-    ),
+WITHOUT_A_WORD: dict[type, str] = {
+    PostgresShop: "grant temporary on database {0} to app",
+    MariaShop: "grant lock tables on `{1}`.* to app",
 }
 
 
 @pytest.fixture
 async def app(shop: Shop) -> str:
     """The name, on its server, of an account that was there before."""
+    name = await put_older(shop)
     pattern = shop.database.replace("_", "\\_")
-    for statement in PEOPLE[type(shop)]:
-        await shop.run(statement.format(shop.database, pattern))
-    return "app" if isinstance(shop, PostgresShop) else "app@%"
+    await shop.run(WITHOUT_A_WORD[type(shop)].format(shop.database, pattern))
+    return name
 
 
 async def proposed(shop: Shop) -> Proposal:
