@@ -1,16 +1,20 @@
 """A privilege that a server was not given is never told as one that is in effect there."""
 
+import importlib
+import json
 from typing import Any
 
+import asyncpg
 import pytest
 
+from tenantry.adapters.postgres import migrations
 from tenantry.app import App
 from tenantry.databases import effect
 from tenantry.databases.actions import ModifyDatabaseAction
 from tenantry.databases.managed import DatabaseModifier
 from tenantry.databases.model import Fidelity, Finding
 from tenantry.databases.refusals import Refusal, refusals_in, refused
-from tenantry.grants.actions import CheckAction, GiveAction
+from tenantry.grants.actions import CheckAction, ExplainAction, GiveAction
 from tenantry.grants.model import EnforcementState, ServerEnforcement
 from tenantry.kernel.action import acting_as
 from tenantry.kernel.modifier import OptionalState
@@ -135,6 +139,25 @@ async def test_what_is_granted_and_on_its_way_is_pending_first(
     assert found.state is EnforcementState.REFUSED
 
 
+async def test_what_was_stored_in_the_former_way_is_made_out_anew(
+    tenantry: App, somewhere: Somewhere, ada: UserData, owner: asyncpg.Connection
+) -> None:
+    await somewhere.give(ada, "DROP_SCHEMA", schema="public")
+    await somewhere.apply()
+    former = [["DROP_SCHEMA", "public", None, "a reason", [somewhere.name_of(ada)]]]
+    await owner.execute(
+        "update managed_databases set refused = $1::text::jsonb", json.dumps(former)
+    )
+    step = importlib.import_module(f"{migrations.__name__}.versions.0044_refused_by_table")
+    for statement in step.STATEMENTS:
+        await owner.execute(statement)
+    found = await told(tenantry, "DROP_SCHEMA", schema="public")
+    assert found.state is EnforcementState.PENDING
+    await somewhere.follow()
+    found = await told(tenantry, "DROP_SCHEMA", schema="public")
+    assert found.state is EnforcementState.REFUSED
+
+
 def test_what_is_stored_of_many_people_and_tables_is_small() -> None:
     tables = [object_named("shop", "public", f"t{number}") for number in range(100)]
     names = [f"tn_u_{number:032x}" for number in range(1000)]
@@ -191,6 +214,12 @@ async def test_of_many_tables_just_those_are_refused_that_the_server_refuses(
     orders, totals = somewhere.shop.tables[1:]
     assert await line.may(Privilege.DROP_TABLE, orders), "as it was told"
     await line.close()
+    explain = ExplainAction(
+        user="ada", permission="DROP_TABLE", database="shop", schema="sales", table="totals"
+    )
+    explained = (await tenantry.grants.explain.wait_for_complete(explain)).data.enforcement
+    assert explained is not None
+    assert explained.state is EnforcementState.REFUSED
     [said] = [one for one in (await somewhere.plan()).findings if one.refused]
     assert said.object == totals.label().replace(somewhere.shop.database, "shop")
 
