@@ -10,7 +10,13 @@ from tenantry.adapters.databases.postgresql_connector import PostgresConnector
 from tenantry.adapters.postgres.embedded import EmbeddedPostgres
 from tenantry.databases.address import Address
 from tenantry.databases.managed import DatabaseKind
-from tenantry.databases.model import Fidelity, PrincipalKind, WantedGrant, WantedState
+from tenantry.databases.model import (
+    Fidelity,
+    PrincipalKind,
+    WantedGrant,
+    WantedPrincipal,
+    WantedState,
+)
 from tenantry.privileges.model import Privilege, object_named
 from tests.connectors.mariadb_shop import MariaShop
 from tests.connectors.postgres_shop import PostgresShop
@@ -152,3 +158,23 @@ async def test_a_weak_executor_of_mariadb_is_told_what_it_lacks(maria_shop: Mari
     scope = uuid4()
     with pytest.raises(PermissionError):
         await settled(maria_shop, WantedState(scope, (a_principal(scope, PrincipalKind.USER),)))
+
+
+async def test_who_may_pass_a_role_on_loses_that_before_others_lose_the_role(
+    maria_shop: MariaShop,
+) -> None:
+    keeper = await with_maria_keeper(maria_shop)
+    end = uuid4().hex[:8]
+    clerks, anna, carol = f"clerks_{end}", f"anna_{end}", f"carol_{end}"
+    await maria_shop.run(
+        f"create role {clerks}",
+        f"create user {anna}, {carol}",
+        f"grant {clerks} to {anna}",
+        f"grant {clerks} to {carol}, {keeper}@localhost with admin option",
+        f"revoke {clerks} from root@localhost",
+    )
+    scope = uuid4()
+    role = WantedPrincipal(uuid4(), PrincipalKind.ROLE, clerks, adopted=True)
+    await settled(maria_shop, WantedState(scope, (role,)))
+    left = (await maria_shop.connector.inspect(scope, [clerks])).rights
+    assert not [right for right in left if right.path == (clerks,)]

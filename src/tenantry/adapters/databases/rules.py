@@ -115,14 +115,17 @@ def statements(
     principal: Callable[[str], str],
     template: Callable[[Form], str],
 ) -> list[tuple[str, list[Right]]]:
-    """Few statements for many rights, in the order of the forms, each with its rights."""
+    """Few statements for many rights, in the order of the forms, each with its rights.
+
+    The right to pass one on comes before that one: it ends with it, and could not be taken then.
+    """
     by_kind: dict[RightKind, list[Right]] = {}
     for right in rights:
         by_kind.setdefault(right.kind, []).append(right)
     return [
         (_said(form, template, principal, block), block.rights(kind))
         for kind, form in forms.items()
-        for whole in _blocks(by_kind.get(kind, []))
+        for whole in sorted(_blocks(by_kind.get(kind, [])), key=lambda block: not block.option)
         for block in whole.split(form.at_once, form.principals_at_once)
     ]
 
