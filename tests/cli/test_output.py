@@ -2,6 +2,7 @@ import io
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import get_args, get_origin
 
 import pytest
 
@@ -10,7 +11,7 @@ from tenantry.cli.doctor import State, skew
 from tenantry.cli.exits import exit_code
 from tenantry.cli.formats import WRITERS, csv_cell, human
 from tenantry.cli.invocation import Invocation
-from tenantry.cli.output import show_record
+from tenantry.cli.output import _COLUMNS, fields_of, show_record
 from tenantry.cli.version import Version
 from tenantry.errors import (
     AccountError,
@@ -32,9 +33,14 @@ from tenantry.errors import (
     VersionConflict,
     Violation,
 )
+from tenantry.kernel.page import Page
 from tenantry.record import Record
+from tenantry.routes import ROUTES
+from tenantry.wire import Binding
 
 COLUMNS = ("tenantry", "python", "platform")
+
+BINDINGS = [Binding(route) for route in ROUTES]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +147,7 @@ class Answer(Record, frozen=True):
     """Holds a record, records by name, and a field of people's own."""
 
     step: Step
-    steps: dict[str, dict[str, int]]
+    steps: dict[str, dict[str, object]]
     attributes: dict[str, object]
     done: bool = True
 
@@ -149,15 +155,22 @@ class Answer(Record, frozen=True):
 def test_what_is_inside_a_record_is_told_field_by_field(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    answer = Answer(Step("first"), {"roles": {"removed": 2}}, {"badge": 17})
-    show_record(Invocation(), answer)
+    steps: dict[str, dict[str, object]] = {
+        "roles": {"removed": 2},
+        "vfolders": {"handed_over": [], "deleted": [{"id": 7, "name": "data"}]},
+    }
+    show_record(Invocation(), Answer(Step("first"), steps, {"badge": 17}))
     lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
     assert lines == [
         ["field", "value"],
         ["step.name", "first"],
-        ["steps.roles", '{"removed": 2}'],
-        ["attributes", '{"badge": 17}'],
+        ["steps.roles.removed", "2"],
+        ["attributes", "badge=17"],
         ["done", "yes"],
+        [],
+        ["steps.vfolders.deleted:"],
+        ["id", "name"],
+        ["7", "data"],
     ]
 
 
@@ -209,3 +222,13 @@ def test_no_refusal_is_a_failure_of_no_kind() -> None:
 )
 def test_a_wrong_clock_is_noticed(date: str | None, state: State) -> None:
     assert skew(date, datetime(2026, 1, 1, 12, tzinfo=UTC)).state is state
+
+
+def test_a_table_of_many_has_columns_that_there_are() -> None:
+    types = {get_args(b.answer_type)[0] for b in BINDINGS if get_origin(b.answer_type) is Page}
+    known = {one.__name__: one for one in types if one.__name__ in _COLUMNS}
+    assert _COLUMNS.keys() == known.keys()
+    for name, one in known.items():
+        assert set(_COLUMNS[name]) <= set(fields_of(one)), name
+    wide = {one.__name__ for one in types - set(known.values()) if len(fields_of(one)) > 8}
+    assert not wide, "what does not fit on a line needs a choice"

@@ -107,6 +107,8 @@ def human(value: Any) -> str:  # Any: as above
         return "yes" if plain else "no"
     if isinstance(plain, list) and not any(isinstance(p, list | dict) for p in plain):
         return ", ".join(safe.shown(str(p)) for p in plain)
+    if isinstance(plain, dict) and not any(isinstance(p, list | dict) for p in plain.values()):
+        return ", ".join(safe.shown(f"{name}={one}") for name, one in plain.items())
     if isinstance(plain, list | dict):
         return safe.shown(json.dumps(plain, ensure_ascii=False))
     return safe.shown(str(plain))

@@ -12,16 +12,29 @@ from tenantry.cli.formats import WRITERS, Record, RecordWriter, human
 from tenantry.cli.invocation import Invocation
 from tenantry.kernel.page import Page
 
-# What fits on a line. A type that is not here is shown with all its fields.
 _COLUMNS: Final = {
-    "UserData": ("username", "email", "full_name", "role", "status", "domain_name", "last_login"),
-    "AuditEntry": ("timestamp", "actor", "action", "target", "outcome", "ip_address"),
-    "FailedLogin": ("timestamp", "username", "reason", "ip_address", "user_agent"),
-    "PasswordReport": ("username", "domain_name", "shortcomings", "password_changed_at"),
-    "Job": ("id", "kind", "state", "attempts", "subject_id", "run_at", "error"),
-    "AgentData": ("name", "address", "status", "cpu", "memory", "gpu", "heartbeat_at"),
-    "ComputeSessionData": ("id", "name", "kind", "status", "username", "agent", "started_at"),
+    name: tuple(columns.split())
+    for name, columns in {
+        "UserData": "username email full_name role status domain_name last_login",
+        "LockStatus": "username is_locked reason locked_at expires_at throttled_until",
+        "PasswordReport": "username domain_name shortcomings password_changed_at",
+        "AccessKeyData": "access_key username name is_main is_active scope expires_at last_used_at",
+        "GroupData": "name domain_name description created_at",
+        "RoleData": "name domain_name permissions databases inherits user_count",
+        "GrantData": "principal privilege database schema table within valid_from valid_until",
+        "TenantData": "name status isolated user_count database_count created_at",
+        "KeypairPolicyData": "name total_resource_slots max_session_lifetime"
+        " max_concurrent_sessions idle_timeout allowed_vfolder_hosts",
+        "VfolderData": "id name host status owner used_bytes changed_at",
+        "AgentData": "name address status cpu memory gpu heartbeat_at",
+        "ComputeSessionData": "id name kind status username agent started_at",
+        "ManagedDatabase": "name kind host port domain_name standing drift_count applied_at",
+        "Job": "id kind state attempts subject_id run_at error",
+        "AuditEntry": "timestamp actor action target outcome ip_address",
+        "FailedLogin": "timestamp username reason ip_address user_agent",
+    }.items()
 }
+"""What fits on a line. A type that is not here is shown with all its fields."""
 
 
 def fields_of(record_type: Any) -> tuple[str, ...]:  # Any: a type expression
@@ -53,34 +66,39 @@ def show_record(invocation: Invocation, record: Record) -> None:
     if names == ("success",):
         say("Done.")
         return
-    values = {name: getattr(record, name) for name in names}
-    tables = {name: value for name, value in values.items() if _is_table(value)}
-    pairs = [pair for name in names if name not in tables for pair in _lines(name, values[name])]
+    values = [pair for name in names for pair in _values(name, getattr(record, name))]
+    pairs = [(name, human(value)) for name, value in values if not _is_table(value)]
     show_table(invocation, ("field", "value"), [pair for pair in pairs if pair[1]])
-    for name, rows in tables.items():
-        say(f"\n{name}:")
-        _show_rows(invocation, rows, type(rows[0]))
+    for name, rows in values:
+        if _is_table(rows):
+            say(f"\n{name}:")
+            _show_rows(invocation, rows, type(rows[0]))
+
+
+def _values(name: str, value: Any) -> Iterator[tuple[str, Any]]:  # Any: fields of any type
+    """A field, or one by one those of a record, or of a step of something, inside it."""
+    if isinstance(value, Record):
+        inside = {inner: getattr(value, inner) for inner in fields_of(type(value))}
+    elif isinstance(value, dict) and value and all(isinstance(v, dict) for v in value.values()):
+        inside = {f"{step}.{inner}": v for step, of in value.items() for inner, v in of.items()}
+    else:
+        yield name, value
+        return
+    yield from ((f"{name}.{inner}", one) for inner, one in inside.items())
 
 
 def _is_table(value: Any) -> bool:  # Any: a field of any type
-    return isinstance(value, list) and bool(value) and isinstance(value[0], Record)
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Record | dict)
 
 
-def _show_rows(invocation: Invocation, rows: Sequence[Record], item: Any) -> None:
-    """Any: the type of the rows."""
-    columns = _COLUMNS.get(getattr(item, "__name__", ""), fields_of(item))
-    shown = [[human(getattr(record, column)) for column in columns] for record in rows]
-    show_table(invocation, columns, shown)
-
-
-def _lines(name: str, value: Any) -> Iterator[tuple[str, str]]:  # Any: a field of any type
-    """A field, or one by one those of a record or of records inside it."""
-    if isinstance(value, Record):
-        value = {inner: getattr(value, inner) for inner in fields_of(type(value))}
-    elif not isinstance(value, dict) or not all(isinstance(v, dict) for v in value.values()):
-        yield name, human(value)
-        return
-    yield from ((f"{name}.{inner}", human(one)) for inner, one in value.items())
+def _show_rows(invocation: Invocation, rows: Sequence[Any], item: Any) -> None:
+    """Any: records or dictionaries that are all of one type."""
+    if item is dict:
+        columns, taken = tuple(rows[0]), [[row[name] for name in rows[0]] for row in rows]
+    else:
+        columns = _COLUMNS.get(getattr(item, "__name__", ""), fields_of(item))
+        taken = [[getattr(row, name) for name in columns] for row in rows]
+    show_table(invocation, columns, [[human(value) for value in row] for row in taken])
 
 
 def show_table(
