@@ -33,6 +33,10 @@ _AROUND = """
 """
 
 
+# The planner expects hundreds of roles, and would read all there are; one user has a few.
+_ONE_BY_ONE = "reached, lateral (select * from roles r where r.id = reached.role_id limit 1) r"
+
+
 def _all_of(*, one: bool) -> str:
     """The SQL for one user and nothing beside, or for any number, and roles, and one question.
 
@@ -45,16 +49,10 @@ def _all_of(*, one: bool) -> str:
     roles = "" if one else "union select unnest($2::uuid[])"
     sought = "true" if one else _SOUGHT
     around = "" if one else _AROUND
-
-    # The planner expects hundreds of roles, and then reads all of them; one user has a few.
-    of_roles = (
-        "reached, lateral (select * from roles r where r.id = reached.role_id limit 1) r"
-        if one
-        else "roles r where r.id in (select role_id from reached)"
-    )
+    of_roles = _ONE_BY_ONE if one else "roles r where r.id in (select role_id from reached)"
 
     def opening(role_id: str) -> str:
-        # Of an array the planner would look at each value, for each place where it stands.
+        # Not "= any": the planner would look at each value of it, wherever it stands.
         named = f"{role_id} in (select unnest($9::uuid[]))"
         return "true" if one else f"($9::uuid[] is null or {named})"
 
