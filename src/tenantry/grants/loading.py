@@ -37,6 +37,12 @@ _AROUND = """
 _ONE_BY_ONE = "reached, lateral (select * from roles r where r.id = reached.role_id limit 1) r"
 
 
+def _opening(role_id: str, *, one: bool) -> str:
+    """Whether a role is one of those that could open what is sought."""
+    # Not "= any": the planner would look at each value of it, wherever it stands.
+    return "true" if one else f"($9::uuid[] is null or {role_id} in (select unnest($9::uuid[])))"
+
+
 def _all_of(*, one: bool) -> str:
     """The SQL for one user and nothing beside, or for any number, and roles, and one question.
 
@@ -51,22 +57,17 @@ def _all_of(*, one: bool) -> str:
     around = "" if one else _AROUND
     of_roles = _ONE_BY_ONE if one else "roles r where r.id in (select role_id from reached)"
 
-    def opening(role_id: str) -> str:
-        # Not "= any": the planner would look at each value of it, wherever it stands.
-        named = f"{role_id} in (select unnest($9::uuid[]))"
-        return "true" if one else f"($9::uuid[] is null or {named})"
-
     return f"""
     with recursive asked as (
         select u.id, u.username, u.tenant_id, u.role, u.status, u.locked_at, u.lock_expires_at,
             array(select m.role_id from role_members m
-                where m.user_id = u.id and {opening("m.role_id")}) as role_ids
+                where m.user_id = u.id and {_opening("m.role_id", one=one)}) as role_ids
         from users u where u.id {who}
     ), reached (role_id) as (
-        select m.role_id from role_members m where m.user_id {who} and {opening("m.role_id")}
+        select m.role_id from role_members m where m.user_id {who} and {_opening("m.role_id", one=one)}
         {roles}
         union select p.parent_id from role_parents p join reached on reached.role_id = p.role_id
-        where {opening("p.parent_id")}
+        where {_opening("p.parent_id", one=one)}
     ), held as (
         select r.id, r.name, r.tenant_id, r.permissions, r.databases,
             array(select p.parent_id from role_parents p where p.role_id = r.id) as parent_ids
