@@ -64,7 +64,8 @@ def _all_of(*, one: bool) -> str:
                 where m.user_id = u.id and {_opening("m.role_id", one=one)}) as role_ids
         from users u where u.id {who}
     ), reached (role_id) as (
-        select m.role_id from role_members m where m.user_id {who} and {_opening("m.role_id", one=one)}
+        select m.role_id from role_members m
+        where m.user_id {who} and {_opening("m.role_id", one=one)}
         {roles}
         union select p.parent_id from role_parents p join reached on reached.role_id = p.role_id
         where {_opening("p.parent_id", one=one)}
