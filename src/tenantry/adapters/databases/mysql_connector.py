@@ -214,8 +214,8 @@ def _not_administered(session: Session, name: str, host: str) -> list[str]:
     roles = [row["role"] for row in session.ask(_ROLES_OF_OTHERS, name, host)]
     theirs = [quoted(role) for role in roles if not is_generated(role)]
     more = f" and {len(theirs) - 3} more" if len(theirs) > 3 else ""
-    said = f"cannot have members of {', '.join(theirs[:3])}{more}, should that be adopted"
-    return [f"{said}: give it each WITH ADMIN OPTION"] if theirs else []
+    said = f"cannot pass on {', '.join(theirs[:3])}{more}, so that they cannot be adopted"
+    return [f"{said}: give it these roles WITH ADMIN OPTION"] if theirs else []
 
 
 _HELD = """
