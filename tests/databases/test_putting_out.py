@@ -12,7 +12,7 @@ from tenantry.adapters.databases import postgresql_connector
 from tenantry.adapters.databases.mysql_connector import MysqlConnector
 from tenantry.databases.managed import Standing
 from tenantry.errors import ConnectionError
-from tenantry.grants.actions import RevokeAccessAction, RevokeAction
+from tenantry.grants.actions import CheckAction, RevokeAccessAction, RevokeAction
 from tenantry.kernel.action import Action
 from tenantry.kernel.modifier import OptionalState
 from tenantry.lockout.actions import LockAccountAction
@@ -46,6 +46,14 @@ async def test_a_revocation_puts_out_who_is_in_and_the_audit_says_how_many(
     assert not await line.is_open()
     newest = (await trail("database.apply"))[0]
     assert newest.changes["connections_ended"] == [None, {"ada": 1}]
+    asked = CheckAction(
+        user="ada", permission="SELECT", database="shop", table="goods", with_enforcement=True
+    )
+    found = await somewhere.tenantry.grants.check.wait_for_complete(asked)
+    assert not found.allowed
+    assert found.enforcement is not None
+    assert (found.enforcement.state, found.enforcement.connections_ended) == ("in_effect", 1)
+    assert found.enforcement.ended_at is not None
 
 
 ENDS: dict[str, Action[Any]] = {

@@ -217,10 +217,12 @@ def drawn(found: Explanation) -> Branch:
 
 
 def _on_server(found: ServerEnforcement) -> str:
-    """What the server makes of it, since when, and of a failure, why."""
+    """What the server makes of it, since when, of a failure, why, and whom it has put out."""
     since = f" (since {human(found.since)})" if found.since is not None else ""
     why = f": {found.error}" if found.error is not None else ""
-    return f"{_ON_SERVER[found.state]}{since}{why}"
+    count, at = found.connections_ended, human(found.ended_at)
+    ended = f"; open connections ended {at}: {count}" if count else ""
+    return f"{_ON_SERVER[found.state]}{since}{why}{ended}"
 
 
 def permissions_drawn(found: UserPermissions) -> Branch:

@@ -95,7 +95,12 @@ class ServerEffects:
         state, since, error = _state(row, refusal)
         with_error = in_sight and scope.user_id is None
         return ServerEnforcement(
-            database=database, state=state, since=since, error=error if with_error else None
+            database=database,
+            state=state,
+            since=since,
+            error=error if with_error else None,
+            connections_ended=row["connections"] or 0,
+            ended_at=row["ended_at"],
         )
 
     async def _refusal(

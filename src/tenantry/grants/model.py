@@ -161,13 +161,17 @@ class EnforcementState(StrEnum):
 class ServerEnforcement(Record, frozen=True, kw_only=True):
     """How far the server is with one user: since when it is so, and if it failed or refused, why.
 
-    The error is told to those who look after the database.
+    ``connections_ended`` is how many open connections of the user were ended there last, because
+    something was taken away or the user was shut out, and ``ended_at`` when that was. The error is
+    told to those who look after the database.
     """
 
     database: str
     state: EnforcementState
     since: datetime | None = None
     error: str | None = None
+    connections_ended: int = 0
+    ended_at: datetime | None = None
 
 
 class Explanation(Record, frozen=True, kw_only=True):
