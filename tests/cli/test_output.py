@@ -75,7 +75,13 @@ def test_no_cell_is_a_formula_and_every_cell_can_be_read_back(text: str) -> None
         (["10.0.0.1", "10.0.0.2"], "10.0.0.1;10.0.0.2", "10.0.0.1, 10.0.0.2"),
         (["=1"], "'=1", "=1"),
         ({}, "", ""),
-        ({"a": [1]}, '{"a": [1]}', '{"a": [1]}'),
+        ({"a": [1]}, '{"a": [1]}', "a=(1)"),
+        ({"a": 0, "b": [], "c": None}, '{"a": 0, "b": [], "c": null}', "a=0"),
+        (
+            [{"roles": ["x", "y"], "table": None}, {"grant": {"on": "\x1b"}}],
+            '[{"roles": ["x", "y"], "table": null}, {"grant": {"on": "\\u001b"}}]',
+            "roles=(x, y); grant=(on=\\x1b)",
+        ),
         (datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "2026-01-02T03:04:05Z", None),
     ],
 )

@@ -105,10 +105,19 @@ def human(value: Any) -> str:  # Any: as above
         return ""
     if isinstance(plain, bool):
         return "yes" if plain else "no"
-    if isinstance(plain, list) and not any(isinstance(p, list | dict) for p in plain):
-        return ", ".join(safe.shown(str(p)) for p in plain)
-    if isinstance(plain, dict) and not any(isinstance(p, list | dict) for p in plain.values()):
-        return ", ".join(safe.shown(f"{name}={one}") for name, one in plain.items())
-    if isinstance(plain, list | dict):
-        return safe.shown(json.dumps(plain, ensure_ascii=False))
-    return safe.shown(str(plain))
+    return safe.shown(_told(plain))
+
+
+def _told(plain: Any) -> str:  # Any: what JSON can hold
+    """A value in words: what is empty inside it is left out, and what is nested has brackets."""
+    if isinstance(plain, list):
+        between = "; " if any(isinstance(p, dict) for p in plain) else ", "
+        return between.join(_told(p) for p in plain)
+    if not isinstance(plain, dict):
+        return str(plain)
+    said = {name: one for name, one in plain.items() if one is not None and one not in ([], {})}
+    return ", ".join(f"{name}={_enclosed(one)}" for name, one in said.items())
+
+
+def _enclosed(plain: Any) -> str:  # Any: as above
+    return f"({_told(plain)})" if isinstance(plain, list | dict) else _told(plain)
