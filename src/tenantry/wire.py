@@ -22,6 +22,12 @@ from tenantry.kernel.modifier import Modifier, OptionalState
 from tenantry.kernel.route import Route
 from tenantry.record import description_of, has_mark, is_secret
 
+_OF_ALL = {
+    "limit": "So many on a page.",
+    "cursor": "Where the last page stopped.",
+    "version": "Version that you know; one that is not the present one is a conflict.",
+}
+"""What is said of a field that means the same wherever it is."""
 _PLACEHOLDER = re.compile(r"{(\w+)}")
 _AT = re.compile(r" - at `\$([^`]*)`$")
 _EXTRA = re.compile(r"^Object contains unknown field (.*)$")
@@ -62,7 +68,7 @@ class WireField:
     @property
     def description(self) -> str:
         """What the declaration says of it."""
-        return description_of(self.type)
+        return description_of(self.type) or _OF_ALL.get(self.name, "")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -38,7 +39,7 @@ def test_every_route_with_a_command_is_in_the_tree_and_so_is_every_hand_written_
     assert set(leaves(root())) == expected
 
 
-def test_every_command_has_a_line_of_help() -> None:
+def commands() -> Iterator[tuple[str, click.Command]]:
     for words in leaves(root()):
         command: click.Command = root()
         for word in words.split():
@@ -46,7 +47,36 @@ def test_every_command_has_a_line_of_help() -> None:
             found = command.get_command(click.Context(command), word)
             assert found is not None
             command = found
-        assert command.get_short_help_str(), words
+        yield words, command
+
+
+def test_every_command_has_a_line_of_help() -> None:
+    assert [words for words, command in commands() if not command.get_short_help_str()] == []
+
+
+def test_every_option_says_what_it_is_or_what_there_is_to_choose_from() -> None:
+    silent = [
+        f"{words} {option.opts[0]}"
+        for words, command in commands()
+        for option in command.params
+        if isinstance(option, click.Option)
+        and not option.help
+        and not isinstance(option.type, click.Choice)
+    ]
+    assert silent == []
+
+
+def test_a_default_is_shown_as_it_is_typed_and_after_a_whole_sentence() -> None:
+    options = {
+        f"{words} {option.opts[0]}": option.help or ""
+        for words, command in commands()
+        for option in command.params
+        if isinstance(option, click.Option)
+    }
+    assert options["user invite --mail"].endswith("shown to you. Default: --mail.")
+    assert options["grant check --consistency"].endswith("of this moment. Default: bounded.")
+    assert options["audit failed-logins --hours"].endswith("look back. Default: 24.")
+    assert "Default" not in options["role create --description"]
 
 
 def test_the_list_of_all_says_of_each_command_what_the_command_says() -> None:

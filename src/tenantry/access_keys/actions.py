@@ -46,12 +46,23 @@ class IssueAccessKeyAction(Action[IssuedAccessKey], frozen=True, kw_only=True):
     tag: ClassVar[str] = "access_key.issue"
     audience: ClassVar[Audience] = Audience.AUTHENTICATED
     user: Annotated[str | None, msgspec.Meta(description="Username or id of its user")] = None
-    name: str | None = None
-    scope: KeyScope = KeyScope.FULL
-    admin: bool = False
-    expires_at: Moment | None = None
-    resource_policy: str = DEFAULT_POLICY
-    rate_limit: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = DEFAULT_RATE_LIMIT
+    name: Annotated[str | None, msgspec.Meta(description="What you call it.")] = None
+    scope: Annotated[
+        KeyScope, msgspec.Meta(description="Everything that the user may, or only to read.")
+    ] = KeyScope.FULL
+    admin: Annotated[
+        bool, msgspec.Meta(description="Whether it has an administrator's rights.")
+    ] = False
+    expires_at: Annotated[Moment | None, msgspec.Meta(description="When it ends to be valid.")] = (
+        None
+    )
+    resource_policy: Annotated[str, msgspec.Meta(description="Name of the keypair policy.")] = (
+        DEFAULT_POLICY
+    )
+    rate_limit: Annotated[
+        Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)],
+        msgspec.Meta(description="How many requests it is for; kept as data."),
+    ] = DEFAULT_RATE_LIMIT
 
     def target(self) -> str | None:
         return str(self.user)[:256] if self.user is not None else None

@@ -93,10 +93,16 @@ class KeySettings(Record, frozen=True, kw_only=True):
 class AccessKeyModifier(Modifier, frozen=True, kw_only=True):
     """What to change in an access key. Policy and rate limit are the administrators' to set."""
 
-    name: TriState[str] = TriState.nop()
-    expires_at: TriState[Moment] = TriState.nop()
-    resource_policy: OptionalState[str] = OptionalState.nop()
-    rate_limit: OptionalState[int] = OptionalState.nop()
+    name: TriState[Annotated[str, msgspec.Meta(description="What you call it.")]] = TriState.nop()
+    expires_at: TriState[
+        Annotated[Moment, msgspec.Meta(description="When it ends to be valid.")]
+    ] = TriState.nop()
+    resource_policy: OptionalState[
+        Annotated[str, msgspec.Meta(description="Name of the keypair policy.")]
+    ] = OptionalState.nop()
+    rate_limit: OptionalState[
+        Annotated[int, msgspec.Meta(description="How many requests it is for; kept as data.")]
+    ] = OptionalState.nop()
 
 
 @dataclass(frozen=True, slots=True)

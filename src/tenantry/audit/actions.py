@@ -24,14 +24,22 @@ class SearchAuditAction(Action[Page[AuditEntry]], frozen=True, kw_only=True):
     tag: ClassVar[str] = "audit.search"
     audience: ClassVar[Audience] = Audience.AUTHENTICATED
     reads: ClassVar[bool] = True
-    user: str | None = None
-    actor: str | None = None
-    action: str | None = None
-    target_name: str | None = None
-    outcome: Outcome | None = None
-    address: str | None = None
-    since: Moment | None = None
-    until: End | None = None
+    user: Annotated[
+        str | None, msgspec.Meta(description="Whom it is about or who did it, by name or id.")
+    ] = None
+    actor: Annotated[str | None, msgspec.Meta(description="Who did it, by name or id.")] = None
+    action: Annotated[
+        str | None, msgspec.Meta(description="Tag of the action, such as user.create.")
+    ] = None
+    target_name: Annotated[
+        str | None, msgspec.Meta(description="Name or id of what it was done to.")
+    ] = None
+    outcome: Annotated[Outcome | None, msgspec.Meta(description="How it ended.")] = None
+    address: Annotated[str | None, msgspec.Meta(description="IP address that it came from.")] = None
+    since: Annotated[Moment | None, msgspec.Meta(description="From this time on.")] = None
+    until: Annotated[
+        End | None, msgspec.Meta(description="Until before this time; of a day, with that day.")
+    ] = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
     cursor: str | None = None
 
@@ -46,9 +54,13 @@ class ListFailedLoginsAction(Action[Page[FailedLogin]], frozen=True, kw_only=Tru
     tag: ClassVar[str] = "audit.list_failed_logins"
     audience: ClassVar[Audience] = Audience.AUTHENTICATED
     reads: ClassVar[bool] = True
-    user: str | None = None
-    hours: Annotated[float, msgspec.Meta(gt=0, le=87_600)] = 24.0
-    include_unknown: bool = False
+    user: Annotated[str | None, msgspec.Meta(description="Username or id that was tried.")] = None
+    hours: Annotated[float, msgspec.Meta(gt=0, le=87_600, description="How far to look back.")] = (
+        24.0
+    )
+    include_unknown: Annotated[bool, msgspec.Meta(description="Also names that no user has.")] = (
+        False
+    )
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
     cursor: str | None = None
 

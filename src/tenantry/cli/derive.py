@@ -182,12 +182,16 @@ def _parameter(field: WireField) -> Iterator[click.Parameter]:
 
 
 def _help(field: WireField) -> str:
-    said = [field.description] if field.description else []
+    said = [field.description.removesuffix(".") + "."] if field.description else []
     if shape_of(field.type).many:
         said.append("Repeatable.")
     default = field.default.value if isinstance(field.default, Enum) else field.default
-    if field.default is not False and isinstance(default, str | int):
-        said.append(f"Default: {default}.")
+    if isinstance(default, bool):
+        said += [f"Default: --{_dashed(field.name)}."] if default else []
+    elif isinstance(default, str | int | float) and default != "":
+        said.append(
+            f"Default: {default:g}." if isinstance(default, float) else f"Default: {default}."
+        )
     return " ".join(said)
 
 

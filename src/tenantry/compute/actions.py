@@ -18,7 +18,9 @@ Memory = Annotated[int, msgspec.Meta(ge=64 * MIB, le=PIB, description="In bytes.
 Gpu = Annotated[float, msgspec.Meta(ge=0, le=100_000, description="Accelerators; shares count.")]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 Argument = Annotated[str, msgspec.Meta(max_length=4096)]
-Environment = Annotated[dict[str, Argument], msgspec.Meta(max_length=128)]
+Environment = Annotated[
+    dict[str, Argument], msgspec.Meta(max_length=128, description="Variables of its environment.")
+]
 Folder = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 FolderNames = Annotated[
     list[Folder], msgspec.Meta(max_length=64, description="Name or id of a vfolder to mount.")
@@ -85,8 +87,11 @@ class CreateComputeSessionAction(Action[ComputeSessionResult], frozen=True, kw_o
     tag: ClassVar[str] = "compute.create"
     audience: ClassVar[Audience] = Audience.AUTHENTICATED
     command: Annotated[list[Argument], msgspec.Meta(min_length=1, max_length=256)]
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
-    kind: SessionKind = SessionKind.BATCH
+    name: Annotated[
+        Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None,
+        msgspec.Meta(description="What to call it; the command unless given."),
+    ] = None
+    kind: Annotated[SessionKind, msgspec.Meta(description="What it is for.")] = SessionKind.BATCH
     cpu: Cpu = 1
     memory: Memory = GIB
     gpu: Gpu = 0.0
@@ -117,8 +122,8 @@ class ListComputeSessionsAction(Action[Page[ComputeSessionData]], frozen=True, k
     audience: ClassVar[Audience] = Audience.AUTHENTICATED
     reads: ClassVar[bool] = True
     user: UserName | None = None
-    status: SessionStatus | None = None
-    kind: SessionKind | None = None
+    status: Annotated[SessionStatus | None, msgspec.Meta(description="Its status.")] = None
+    kind: Annotated[SessionKind | None, msgspec.Meta(description="What it is for.")] = None
     limit: Limit = 50
     cursor: str | None = None
 

@@ -47,7 +47,7 @@ class CreateGroupAction(Action[GroupResult], frozen=True, kw_only=True):
     tag: ClassVar[str] = "group.create"
     audience: ClassVar[Audience] = Audience.ADMINISTRATORS
     name: str
-    description: str | None = None
+    description: Annotated[str | None, msgspec.Meta(description="Free text on the group.")] = None
     domain_name: Tenant = None
 
     def target(self) -> str | None:

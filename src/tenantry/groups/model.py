@@ -1,7 +1,10 @@
 """What a group is, and what one says to make or change one."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
+
+import msgspec
 
 from tenantry.kernel.modifier import Modifier, OptionalState, TriState
 from tenantry.record import Record
@@ -23,8 +26,10 @@ class GroupData(Record, frozen=True, kw_only=True):
 class GroupModifier(Modifier, frozen=True, kw_only=True):
     """What to change in a group; what is not named stays as it is."""
 
-    name: OptionalState[str] = OptionalState.nop()
-    description: TriState[str] = TriState.nop()
+    name: OptionalState[Annotated[str, msgspec.Meta(description="New name.")]] = OptionalState.nop()
+    description: TriState[Annotated[str, msgspec.Meta(description="Free text on the group.")]] = (
+        TriState.nop()
+    )
 
 
 class Member(Record, frozen=True, kw_only=True):

@@ -24,8 +24,10 @@ class ListJobsAction(Action[Page[Job]], frozen=True, kw_only=True):
     tag: ClassVar[str] = "job.list"
     audience: ClassVar[Audience] = Audience.READERS
     reads: ClassVar[bool] = True
-    state: JobState | None = None
-    kind: str | None = None
+    state: Annotated[JobState | None, msgspec.Meta(description="How far it is.")] = None
+    kind: Annotated[str | None, msgspec.Meta(description="What it does, such as user.purge.")] = (
+        None
+    )
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
     cursor: str | None = None
 

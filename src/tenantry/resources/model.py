@@ -32,21 +32,50 @@ class ResourcePolicy(Record, frozen=True, kw_only=True):
     """What one user may have. A quota of -1 is none; without a number logins are not limited."""
 
     name: str
-    max_vfolder_count: Count = 10
-    max_quota_scope_size: Annotated[int, msgspec.Meta(ge=-1, le=2**63 - 1)] = -1
-    max_session_count_per_model_session: Count = 1
-    max_customized_image_count: Count = 3
-    max_concurrent_logins: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)] | None = None
+    max_vfolder_count: Annotated[
+        Count, msgspec.Meta(description="How many vfolders a user may own.")
+    ] = 10
+    max_quota_scope_size: Annotated[
+        Annotated[int, msgspec.Meta(ge=-1, le=2**63 - 1)],
+        msgspec.Meta(description="Bytes that a user may keep in vfolders; -1 is no limit."),
+    ] = -1
+    max_session_count_per_model_session: Annotated[
+        Count, msgspec.Meta(description="How many sessions a service may have.")
+    ] = 1
+    max_customized_image_count: Annotated[
+        Count, msgspec.Meta(description="How many images of their own a user may have.")
+    ] = 3
+    max_concurrent_logins: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)] | None,
+        msgspec.Meta(description="How many logins a user may have open; no limit unless given."),
+    ] = None
 
 
 class ResourcePolicyModifier(Modifier, frozen=True, kw_only=True):
     """What to change in a user's resource policy."""
 
-    max_vfolder_count: OptionalState[int] = OptionalState.nop()
-    max_quota_scope_size: OptionalState[int] = OptionalState.nop()
-    max_session_count_per_model_session: OptionalState[int] = OptionalState.nop()
-    max_customized_image_count: OptionalState[int] = OptionalState.nop()
-    max_concurrent_logins: TriState[int] = TriState.nop()
+    max_vfolder_count: OptionalState[
+        Annotated[int, msgspec.Meta(description="How many vfolders a user may own.")]
+    ] = OptionalState.nop()
+    max_quota_scope_size: OptionalState[
+        Annotated[
+            int, msgspec.Meta(description="Bytes that a user may keep in vfolders; -1 is no limit.")
+        ]
+    ] = OptionalState.nop()
+    max_session_count_per_model_session: OptionalState[
+        Annotated[int, msgspec.Meta(description="How many sessions a service may have.")]
+    ] = OptionalState.nop()
+    max_customized_image_count: OptionalState[
+        Annotated[int, msgspec.Meta(description="How many images of their own a user may have.")]
+    ] = OptionalState.nop()
+    max_concurrent_logins: TriState[
+        Annotated[
+            int,
+            msgspec.Meta(
+                description="How many logins a user may have open; no limit unless given."
+            ),
+        ]
+    ] = TriState.nop()
 
 
 class ResourcePolicyData(ResourcePolicy, frozen=True, kw_only=True):
@@ -64,33 +93,104 @@ class KeypairPolicy(Record, frozen=True, kw_only=True):
     """
 
     name: str
-    default_for_unspecified: Unspecified = Unspecified.LIMITED
-    total_resource_slots: Slots = {}  # noqa: RUF012 - msgspec copies it
-    max_session_lifetime: Count = 0
-    max_concurrent_sessions: Count = 30
-    max_pending_session_count: Count | None = None
-    max_pending_session_resource_slots: Slots | None = None
-    max_concurrent_sftp_sessions: Count = 1
-    max_containers_per_session: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)] = 1
-    idle_timeout: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 1800
-    allowed_vfolder_hosts: Hosts = {}  # noqa: RUF012 - as above
-    max_priority: Count | None = None
+    default_for_unspecified: Annotated[
+        Unspecified,
+        msgspec.Meta(description="What holds for resources that the slots do not name."),
+    ] = Unspecified.LIMITED
+    total_resource_slots: Annotated[
+        Slots,
+        msgspec.Meta(description="Most of each resource in all sessions at once, such as cpu=4."),
+    ] = {}  # noqa: RUF012 - msgspec copies it
+    max_session_lifetime: Annotated[
+        Count, msgspec.Meta(description="Seconds after which a session ends; 0 is never.")
+    ] = 0
+    max_concurrent_sessions: Annotated[
+        Count, msgspec.Meta(description="How many sessions may run at once.")
+    ] = 30
+    max_pending_session_count: Annotated[
+        Count | None, msgspec.Meta(description="How many sessions may wait; no limit unless given.")
+    ] = None
+    max_pending_session_resource_slots: Annotated[
+        Slots | None, msgspec.Meta(description="Most of each resource in sessions that wait.")
+    ] = None
+    max_concurrent_sftp_sessions: Annotated[
+        Count,
+        msgspec.Meta(description="How many SFTP sessions there may be at once; kept as data."),
+    ] = 1
+    max_containers_per_session: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)],
+        msgspec.Meta(description="How many containers a session may have; kept as data."),
+    ] = 1
+    idle_timeout: Annotated[
+        Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)],
+        msgspec.Meta(description="Seconds without work after which a session ends; 0 is never."),
+    ] = 1800
+    allowed_vfolder_hosts: Annotated[
+        Hosts, msgspec.Meta(description="Hosts of vfolders, each with what is permitted there.")
+    ] = {}  # noqa: RUF012 - as above
+    max_priority: Annotated[
+        Count | None, msgspec.Meta(description="Highest priority of a session; kept as data.")
+    ] = None
 
 
 class KeypairPolicyModifier(Modifier, frozen=True, kw_only=True):
     """What to change in a keypair policy."""
 
-    default_for_unspecified: OptionalState[Unspecified] = OptionalState.nop()
-    total_resource_slots: OptionalState[Slots] = OptionalState.nop()
-    max_session_lifetime: OptionalState[int] = OptionalState.nop()
-    max_concurrent_sessions: OptionalState[int] = OptionalState.nop()
-    max_pending_session_count: TriState[int] = TriState.nop()
-    max_pending_session_resource_slots: TriState[Slots] = TriState.nop()
-    max_concurrent_sftp_sessions: OptionalState[int] = OptionalState.nop()
-    max_containers_per_session: OptionalState[int] = OptionalState.nop()
-    idle_timeout: OptionalState[int] = OptionalState.nop()
-    allowed_vfolder_hosts: OptionalState[Hosts] = OptionalState.nop()
-    max_priority: TriState[int] = TriState.nop()
+    default_for_unspecified: OptionalState[
+        Annotated[
+            Unspecified,
+            msgspec.Meta(description="What holds for resources that the slots do not name."),
+        ]
+    ] = OptionalState.nop()
+    total_resource_slots: OptionalState[
+        Annotated[
+            Slots,
+            msgspec.Meta(
+                description="Most of each resource in all sessions at once, such as cpu=4."
+            ),
+        ]
+    ] = OptionalState.nop()
+    max_session_lifetime: OptionalState[
+        Annotated[int, msgspec.Meta(description="Seconds after which a session ends; 0 is never.")]
+    ] = OptionalState.nop()
+    max_concurrent_sessions: OptionalState[
+        Annotated[int, msgspec.Meta(description="How many sessions may run at once.")]
+    ] = OptionalState.nop()
+    max_pending_session_count: TriState[
+        Annotated[
+            int, msgspec.Meta(description="How many sessions may wait; no limit unless given.")
+        ]
+    ] = TriState.nop()
+    max_pending_session_resource_slots: TriState[
+        Annotated[Slots, msgspec.Meta(description="Most of each resource in sessions that wait.")]
+    ] = TriState.nop()
+    max_concurrent_sftp_sessions: OptionalState[
+        Annotated[
+            int,
+            msgspec.Meta(description="How many SFTP sessions there may be at once; kept as data."),
+        ]
+    ] = OptionalState.nop()
+    max_containers_per_session: OptionalState[
+        Annotated[
+            int, msgspec.Meta(description="How many containers a session may have; kept as data.")
+        ]
+    ] = OptionalState.nop()
+    idle_timeout: OptionalState[
+        Annotated[
+            int,
+            msgspec.Meta(
+                description="Seconds without work after which a session ends; 0 is never."
+            ),
+        ]
+    ] = OptionalState.nop()
+    allowed_vfolder_hosts: OptionalState[
+        Annotated[
+            Hosts, msgspec.Meta(description="Hosts of vfolders, each with what is permitted there.")
+        ]
+    ] = OptionalState.nop()
+    max_priority: TriState[
+        Annotated[int, msgspec.Meta(description="Highest priority of a session; kept as data.")]
+    ] = TriState.nop()
 
 
 class KeypairPolicyData(KeypairPolicy, frozen=True, kw_only=True):

@@ -86,7 +86,7 @@ class CreateRoleAction(Action[RoleResult], frozen=True, kw_only=True):
     tag: ClassVar[str] = "role.create"
     audience: ClassVar[Audience] = Audience.ADMINISTRATORS
     name: str
-    description: str = ""
+    description: Annotated[str, msgspec.Meta(description="Free text on the role.")] = ""
     permissions: Permissions = []  # noqa: RUF012 - msgspec copies it
     databases: Databases | None = None
     domain_name: Home = None
@@ -101,7 +101,7 @@ class EnsureRoleAction(Action[EnsuredRole], frozen=True, kw_only=True):
     tag: ClassVar[str] = "role.ensure"
     audience: ClassVar[Audience] = Audience.ADMINISTRATORS
     name: str
-    description: str = ""
+    description: Annotated[str, msgspec.Meta(description="Free text on the role.")] = ""
     permissions: Permissions = []  # noqa: RUF012 - as above
     databases: Databases | None = None
     domain_name: Home = None

@@ -49,8 +49,10 @@ class RoleData(Record, frozen=True, kw_only=True):
 class RoleModifier(Modifier, frozen=True, kw_only=True):
     """What to change in a role; what is not named stays as it is."""
 
-    name: OptionalState[str] = OptionalState.nop()
-    description: TriState[str] = TriState.nop()
+    name: OptionalState[Annotated[str, msgspec.Meta(description="New name.")]] = OptionalState.nop()
+    description: TriState[Annotated[str, msgspec.Meta(description="Free text on the role.")]] = (
+        TriState.nop()
+    )
     permissions: OptionalState[Permissions] = OptionalState.nop()
     databases: TriState[Databases] = TriState.nop()
 

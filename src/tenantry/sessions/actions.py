@@ -56,7 +56,9 @@ class ValidateSessionAction(Action[Validity], frozen=True, kw_only=True):
     audience: ClassVar[Audience] = Audience.AUTHENTICATED
     reads: ClassVar[bool] = True
     session_token: Token
-    ip_address: str | None = None
+    ip_address: Annotated[str | None, msgspec.Meta(description="Where its holder asks from.")] = (
+        None
+    )
     at_least: AtLeast | None = None
     consistency: HowSure = Consistency.BOUNDED
 
@@ -71,7 +73,9 @@ class RefreshSessionAction(Action[IssuedSession], frozen=True, kw_only=True):
     tag: ClassVar[str] = "session.refresh"
     audience: ClassVar[Audience] = Audience.AUTHENTICATED
     session_token: Token
-    ip_address: str | None = None
+    ip_address: Annotated[str | None, msgspec.Meta(description="Where its holder asks from.")] = (
+        None
+    )
 
 
 class Ended(Record, frozen=True):

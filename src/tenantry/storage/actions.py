@@ -80,7 +80,7 @@ class ListVfoldersAction(Action[Page[VfolderData]], frozen=True, kw_only=True):
     owner: Annotated[
         str | None, msgspec.Meta(description="Only those of this user, by username or id.")
     ] = None
-    status: VfolderStatus | None = None
+    status: Annotated[VfolderStatus | None, msgspec.Meta(description="Its status.")] = None
     limit: Annotated[int, Limit] = 50
     cursor: str | None = None
 
@@ -99,7 +99,9 @@ class ShareVfolderAction(OnVfolder[VfolderResult], frozen=True, kw_only=True):
     tag: ClassVar[str] = "vfolder.share"
     audience: ClassVar[Audience] = Audience.AUTHENTICATED
     user: Annotated[str, msgspec.Meta(description="Username or id of who gets it")]
-    permission: SharePermission = SharePermission.READ
+    permission: Annotated[
+        SharePermission, msgspec.Meta(description="What those may do with whom it is shared.")
+    ] = SharePermission.READ
 
 
 class UnshareVfolderAction(OnVfolder[VfolderResult], frozen=True, kw_only=True):

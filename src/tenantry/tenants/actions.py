@@ -74,7 +74,7 @@ class CreateTenantAction(Action[CreatedTenantResult], frozen=True):
 
     tag: ClassVar[str] = "tenant.create"
     name: str
-    description: str | None = None
+    description: Annotated[str | None, msgspec.Meta(description="Free text on the tenant.")] = None
     admin_username: Annotated[
         str | None, msgspec.Meta(description="Who administers it: an existing user or a new one")
     ] = None
@@ -119,8 +119,8 @@ class SearchTenantsAction(Action[Page[TenantData]], frozen=True, kw_only=True):
     audience: ClassVar[Audience] = Audience.READERS
     reads: ClassVar[bool] = True
     text: str | None = None
-    status: TenantStatus | None = None
-    isolated: bool | None = None
+    status: Annotated[TenantStatus | None, msgspec.Meta(description="Its status.")] = None
+    isolated: Annotated[bool | None, msgspec.Meta(description="Whether its wall is closed.")] = None
     limit: Annotated[int, Limit] = 50
     cursor: str | None = None
 

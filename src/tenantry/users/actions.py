@@ -40,7 +40,7 @@ class FoundUser(Record, frozen=True):
 class OnUser(Action[ResultT], Generic[ResultT], frozen=True):
     """An action about one user, named by email or by ``user``: the username or the id."""
 
-    email: str | None = None
+    email: Annotated[str | None, msgspec.Meta(description="Email address of the user.")] = None
     user: Annotated[str | None, msgspec.Meta(description="Username or id of the user")] = None
 
     def key(self) -> UserKey:
@@ -86,7 +86,9 @@ class ListUsersAction(Action[Page[UserData]], frozen=True, kw_only=True):
     tag: ClassVar[str] = "user.list"
     audience: ClassVar[Audience] = Audience.READERS
     reads: ClassVar[bool] = True
-    order: UserOrder = UserOrder.USERNAME
+    order: Annotated[
+        UserOrder, msgspec.Meta(description="What comes first; a minus turns it round.")
+    ] = UserOrder.USERNAME
     limit: Annotated[int, Limit] = 50
     cursor: str | None = None
 
@@ -98,7 +100,9 @@ class SearchUsersAction(Action[Page[UserData]], frozen=True, kw_only=True):
     audience: ClassVar[Audience] = Audience.READERS
     reads: ClassVar[bool] = True
     filter: UserFilter = UserFilter()
-    order: UserOrder = UserOrder.USERNAME
+    order: Annotated[
+        UserOrder, msgspec.Meta(description="What comes first; a minus turns it round.")
+    ] = UserOrder.USERNAME
     limit: Annotated[int, Limit] = 50
     cursor: str | None = None
 
@@ -110,7 +114,9 @@ class ModifyUserAction(OnUser[UserResult], frozen=True):
     audience: ClassVar[Audience] = Audience.AUTHENTICATED
     modifier: UserModifier = UserModifier()
     version: Annotated[int, msgspec.Meta(ge=1, le=2**62)] | None = None
-    force: bool = False
+    force: Annotated[
+        bool, msgspec.Meta(description="Also where the allowed addresses leave out your own.")
+    ] = False
 
 
 class DeleteUserAction(OnUser[UserResult], frozen=True):

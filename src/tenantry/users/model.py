@@ -265,7 +265,9 @@ class UserFilter(Input, frozen=True, kw_only=True):
     domain_name: TenantName | None = None
     role: Role | None = None
     status: Status | None = None
-    status_info: str | None = None
+    status_info: Annotated[str | None, msgspec.Meta(description="Why the status is as it is.")] = (
+        None
+    )
     need_password_change: MustChangePassword | None = None
     resource_policy: ResourcePolicy | None = None
     totp_activated: TotpActivated | None = None
@@ -273,12 +275,24 @@ class UserFilter(Input, frozen=True, kw_only=True):
     container_uid: ContainerUid | None = None
     container_main_gid: ContainerGid | None = None
     integration_name: IntegrationName | None = None
-    created_from: Moment | None = None
-    created_until: Moment | None = None
-    modified_from: Moment | None = None
-    modified_until: Moment | None = None
-    last_login_from: Moment | None = None
-    last_login_until: Moment | None = None
+    created_from: Annotated[
+        Moment | None, msgspec.Meta(description="Made at this time or later.")
+    ] = None
+    created_until: Annotated[Moment | None, msgspec.Meta(description="Made before this time.")] = (
+        None
+    )
+    modified_from: Annotated[
+        Moment | None, msgspec.Meta(description="Changed last at this time or later.")
+    ] = None
+    modified_until: Annotated[
+        Moment | None, msgspec.Meta(description="Changed last before this time.")
+    ] = None
+    last_login_from: Annotated[
+        Moment | None, msgspec.Meta(description="Logged in last at this time or later.")
+    ] = None
+    last_login_until: Annotated[
+        Moment | None, msgspec.Meta(description="Logged in last before this time.")
+    ] = None
 
 
 class UserOrder(StrEnum):
