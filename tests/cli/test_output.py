@@ -76,6 +76,7 @@ def test_no_cell_is_a_formula_and_every_cell_can_be_read_back(text: str) -> None
         (["=1"], "'=1", "=1"),
         ({}, "", ""),
         ({"a": [1]}, '{"a": [1]}', "a=(1)"),
+        ({"a": True, "b": {"c": []}}, '{"a": true, "b": {"c": []}}', "a=yes"),
         ({"a": 0, "b": [], "c": None}, '{"a": 0, "b": [], "c": null}', "a=0"),
         (
             [{"roles": ["x", "y"], "table": None}, {"grant": {"on": "\x1b"}}],

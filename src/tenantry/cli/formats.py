@@ -100,24 +100,23 @@ def human(value: Any) -> str:  # Any: as above
     """A value as a person reads it, harmless for a terminal; times are local."""
     if isinstance(value, datetime):
         return value.astimezone().isoformat(" ", "seconds")
-    plain = msgspec.to_builtins(value)
-    if plain is None or plain in ({}, []):
-        return ""
-    if isinstance(plain, bool):
-        return "yes" if plain else "no"
-    return safe.shown(_told(plain))
+    return safe.shown(_told(msgspec.to_builtins(value)))
 
 
 def _told(plain: Any) -> str:  # Any: what JSON can hold
     """A value in words: what is empty inside it is left out, and what is nested has brackets."""
+    if plain is None:
+        return ""
+    if isinstance(plain, bool):
+        return "yes" if plain else "no"
     if isinstance(plain, list):
         between = "; " if any(isinstance(p, dict) for p in plain) else ", "
         return between.join(_told(p) for p in plain)
     if not isinstance(plain, dict):
         return str(plain)
-    said = {name: one for name, one in plain.items() if one is not None and one not in ([], {})}
-    return ", ".join(f"{name}={_enclosed(one)}" for name, one in said.items())
-
-
-def _enclosed(plain: Any) -> str:  # Any: as above
-    return f"({_told(plain)})" if isinstance(plain, list | dict) else _told(plain)
+    said = ((name, one, _told(one)) for name, one in plain.items())
+    return ", ".join(
+        f"{name}=({text})" if isinstance(one, list | dict) else f"{name}={text}"
+        for name, one, text in said
+        if text
+    )
