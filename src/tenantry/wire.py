@@ -141,17 +141,9 @@ class Binding:
 
     def to_request(self, action: Action[Any]) -> WireRequest:
         """The request that asks for this action; defaults are left out."""
-        elsewhere = {self.route.inline, *self.route.preset}
-        own = [name for name in action.__struct_fields__ if name not in elsewhere]
-        given = {name: getattr(action, name) for name in own}
-        values = {name: value for name, value in given.items() if not _is_nop(value)}
-        inner = getattr(action, self.route.inline) if self.route.inline else None
-        if isinstance(inner, Modifier):
-            values |= inner.changes()
-        elif inner is not None:
-            values |= {n: getattr(inner, n) for n in inner.__struct_fields__}
+        values = self.values_of(action)
         said = {
-            f.name: msgspec.to_builtins(_unwrapped(values[f.name]))
+            f.name: msgspec.to_builtins(values[f.name])
             for f in self.fields
             if f.name in values and (f.where == "path" or _said(f, values[f.name]))
         }
@@ -164,6 +156,19 @@ class Binding:
             query={n: _as_text(v) for n, v in said.items() if n in where["query"]},
             body={n: v for n, v in said.items() if n in where["body"]} if has_body else None,
         )
+
+    def values_of(self, action: Action[Any]) -> dict[str, Any]:  # Any: each field has its own
+        """What an action says, by the name of the field."""
+        elsewhere = {self.route.inline, *self.route.preset}
+        own = [name for name in action.__struct_fields__ if name not in elsewhere]
+        given = {name: getattr(action, name) for name in own}
+        values = {name: value for name, value in given.items() if not _is_nop(value)}
+        inner = getattr(action, self.route.inline) if self.route.inline else None
+        if isinstance(inner, Modifier):
+            values |= inner.changes()
+        elif inner is not None:
+            values |= {n: getattr(inner, n) for n in inner.__struct_fields__}
+        return {name: _unwrapped(value) for name, value in values.items()}
 
     def answer(self, result: Any) -> Any:  # Any: each action has a result of its own
         """What of a result goes over the wire."""

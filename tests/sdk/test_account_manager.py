@@ -1,6 +1,7 @@
 import inspect
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -67,6 +68,27 @@ def test_wrong_values_are_all_named_before_anything_is_sent(
     with pytest.raises(InvalidInput) as caught:
         manager.create_user("john", role="king", status="sleepy")
     assert sorted(fields(caught)) == ["role", "status"]
+    assert fake.asked == []
+
+
+@pytest.mark.parametrize("given", ["SELECT", None])
+def test_privileges_that_are_no_list_are_never_taken_for_letters(
+    fake: FakeServer, manager: AccountManager, given: Any
+) -> None:
+    for call in (manager.grant_database_access, manager.revoke_permissions):
+        with pytest.raises(InvalidInput, match="expected array") as caught:
+            call("john", "sales", permissions=given)
+        assert fields(caught) == ["permissions"]
+    assert fake.asked == []
+
+
+@pytest.mark.parametrize("question", [("john", "SELECT"), "john", None])
+def test_a_question_that_is_none_is_named(
+    fake: FakeServer, manager: AccountManager, question: Any
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        manager.check_permissions([{"username": "john", "permission": "SELECT"}, question])
+    assert fields(caught) == ["questions[1]"]
     assert fake.asked == []
 
 

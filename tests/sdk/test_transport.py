@@ -4,7 +4,10 @@ from typing import Any
 import pytest
 
 from tenantry import errors
+from tenantry.audit.actions import SearchAuditAction
 from tenantry.auth.actions import ChangeOwnPasswordAction, WhoAmIAction
+from tenantry.kernel.action import Action
+from tenantry.kernel.modifier import TriState
 from tenantry.sdk.address import checked_url, server_url
 from tenantry.sdk.transport import HttpTransport
 from tenantry.users.actions import (
@@ -12,13 +15,16 @@ from tenantry.users.actions import (
     DeleteUserAction,
     GetUserAction,
     ListUsersAction,
+    ModifyUserAction,
     SearchUsersAction,
 )
-from tenantry.users.model import UserCreator, UserFilter, UserRole
+from tenantry.users.model import UserCreator, UserFilter, UserModifier, UserRole
 
 from .conftest import FakeServer, problem
 
 pytestmark = pytest.mark.anyio
+
+A_LONE_HALF = UserModifier(full_name=TriState.update("\ud800"))
 
 
 def logged_in(url: str, password: str = "right", timeout: float = 5.0) -> HttpTransport:
@@ -193,8 +199,27 @@ async def test_a_proxy_never_sees_the_loopback(
 async def test_what_is_no_json_is_refused_here(fake: FakeServer, url: str, value: Any) -> None:
     action = SearchUsersAction(filter=UserFilter(attributes={"x": value}))
     async with logged_in(url) as transport:
-        with pytest.raises(errors.InvalidInput, match="cannot be written as JSON"):
+        with pytest.raises(errors.InvalidInput, match="cannot be written as JSON") as caught:
             await transport.run(action)
+    assert caught.value.field == "attributes"
+    assert fake.asked == []
+
+
+@pytest.mark.parametrize(
+    ("action", "field"),
+    [
+        (GetUserAction(user="\ud800"), "user"),
+        (ModifyUserAction(user="x", modifier=A_LONE_HALF), "full_name"),
+        (SearchAuditAction(actor="\ud800"), "actor"),
+    ],
+)
+async def test_the_field_that_is_no_json_is_named_wherever_it_stands(
+    fake: FakeServer, url: str, action: Action[Any], field: str
+) -> None:
+    async with logged_in(url) as transport:
+        with pytest.raises(errors.InvalidInput, match="cannot be written as JSON") as caught:
+            await transport.run(action)
+    assert caught.value.field == field
     assert fake.asked == []
 
 

@@ -27,7 +27,7 @@ from tenantry.grants.model import (
     RoleEffect,
 )
 from tenantry.grants.permissions import UserPermissions
-from tenantry.sdk.operations import Operations
+from tenantry.sdk.operations import Operations, listed
 from tenantry.sdk.pages import PAGE_SIZE, AsyncPages
 
 Question = Mapping[str, str | None]
@@ -114,7 +114,7 @@ class GrantOperations(Operations):
             database=database,
             schema=schema,
             table=table,
-            permissions=list(permissions),
+            permissions=listed(permissions),
             principal_type=principal_type,
             domain_name=tenant,
         )
@@ -279,7 +279,7 @@ class GrantOperations(Operations):
         A question has the keys ``username``, ``permission`` and, as far as it goes,
         ``database``, ``schema`` and ``table``.
         """
-        asked = [{_KEYS.get(name, name): v for name, v in one.items()} for one in questions]
+        asked = [_in_our_words(question) for question in questions]
         action = self._action(
             CheckManyAction, questions=asked, at_least=at_least, consistency=consistency
         )
@@ -332,10 +332,17 @@ class GrantOperations(Operations):
     ) -> GivenGrants:
         said = {_TERMS.get(name, name): value for name, value in terms.items()}
         action = self._action(
-            GiveAction, principal=principal, permissions=list(permissions), **place, **said
+            GiveAction, principal=principal, permissions=listed(permissions), **place, **said
         )
         return (await self._run(action)).data
 
 
 _KEYS = {"username": "user"}
 _TERMS = {"tenant": "domain_name"}
+
+
+def _in_our_words(question: object) -> object:
+    """The question with the names that its action has; what is none is refused by name later."""
+    if not isinstance(question, Mapping):
+        return question
+    return {_KEYS.get(name, name): value for name, value in question.items()}

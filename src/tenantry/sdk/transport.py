@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import anyio
+import msgspec
 
 from tenantry.auth.actions import (
     AuthenticateAction,
@@ -254,8 +255,18 @@ def _request(binding: Binding, action: Action[Any]) -> _Request:
         "".join(wanted.query.values()).encode()
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         message = f"cannot be written as JSON ({type(error).__name__})"
-        raise InvalidInput.of("request", "not_json", message) from error
+        raise InvalidInput.of(_no_json(binding, action), "not_json", message) from error
     return _Request(wanted.method, _inert(wanted.path), wanted.query, content)
+
+
+def _no_json(binding: Binding, action: Action[Any]) -> str:
+    """The name of the field that cannot be written."""
+    for name, value in binding.values_of(action).items():
+        try:
+            _json({name: msgspec.to_builtins(value)})
+        except (TypeError, ValueError, OverflowError, RecursionError):
+            return name
+    return "request"
 
 
 def _json(body: Mapping[str, object]) -> bytes:
