@@ -8,15 +8,20 @@ import asyncpg
 import pytest
 
 from tenantry.app import App
+from tenantry.grants import holders as holders_found
+from tenantry.grants import loading
 from tenantry.grants.actions import (
     CheckAction,
     ExplainAction,
+    GetPermissionsAction,
     GiveAction,
     ListGrantsAction,
+    ListHoldersAction,
     RevokeAccessAction,
     RevokeAction,
 )
-from tenantry.grants.model import Explanation, GivenGrants, GrantData, Revocation
+from tenantry.grants.model import Explanation, GivenGrants, GrantData, Holder, Revocation
+from tenantry.grants.permissions import UserPermissions
 from tenantry.tenants.actions import (
     AssignDatabaseToTenantAction,
     CreateTenantAction,
@@ -178,3 +183,29 @@ def isolate(tenantry: App) -> Callable[..., Awaitable[None]]:
 async def explained(tenantry: App, user: str, permission: str, **on: str) -> Explanation:
     action = ExplainAction(user=user, permission=permission, **on)
     return (await tenantry.grants.explain.wait_for_complete(action)).data
+
+
+async def permissions_of(tenantry: App, user: str) -> UserPermissions:
+    action = GetPermissionsAction(user=user)
+    return (await tenantry.grants.get_permissions.wait_for_complete(action)).data
+
+
+async def holders(tenantry: App, permission: str, **more: Any) -> list[str]:
+    """The usernames, page by page."""
+    found: list[Holder] = []
+    cursor = None
+    while True:
+        action = ListHoldersAction(permission=permission, cursor=cursor, **more)
+        page = await tenantry.grants.list_holders.wait_for_complete(action)
+        found += page.items
+        cursor = page.next_cursor
+        if cursor is None:
+            return [holder.username for holder in found]
+
+
+@pytest.fixture(params=["role by role", "walked"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How members are found: as for few roles, and as for many."""
+    if request.param == "walked":
+        monkeypatch.setattr(holders_found, "MANY_ROLES", -1)
+        monkeypatch.setattr(loading, "MOST_ROLES", -1)
