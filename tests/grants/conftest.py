@@ -13,7 +13,6 @@ from tenantry.grants import loading
 from tenantry.grants.actions import (
     CheckAction,
     ExplainAction,
-    GetPermissionsAction,
     GiveAction,
     ListGrantsAction,
     ListHoldersAction,
@@ -21,7 +20,6 @@ from tenantry.grants.actions import (
     RevokeAction,
 )
 from tenantry.grants.model import Explanation, GivenGrants, GrantData, Holder, Revocation
-from tenantry.grants.permissions import UserPermissions
 from tenantry.tenants.actions import (
     AssignDatabaseToTenantAction,
     CreateTenantAction,
@@ -183,11 +181,6 @@ def isolate(tenantry: App) -> Callable[..., Awaitable[None]]:
 async def explained(tenantry: App, user: str, permission: str, **on: str) -> Explanation:
     action = ExplainAction(user=user, permission=permission, **on)
     return (await tenantry.grants.explain.wait_for_complete(action)).data
-
-
-async def permissions_of(tenantry: App, user: str) -> UserPermissions:
-    action = GetPermissionsAction(user=user)
-    return (await tenantry.grants.get_permissions.wait_for_complete(action)).data
 
 
 async def holders(tenantry: App, permission: str, **more: Any) -> list[str]:

@@ -17,8 +17,9 @@ from tenantry.privileges.model import Privilege
 from tenantry.testing.users import make_user
 from tenantry.users.model import UserData
 
-from .conftest import MakeRole, holders, permissions_of
+from .conftest import MakeRole, holders
 from .naive import Naive, Thing
+from .test_user_permissions import permissions_of
 
 pytestmark = pytest.mark.anyio
 

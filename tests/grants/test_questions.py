@@ -1,4 +1,4 @@
-"""What one may ask, and that it is answered by yes or no: who asks, about whom, how many at once."""
+"""What one may ask, and that it is answered yes or no: who asks, about whom, how many at once."""
 
 from typing import Any
 
@@ -20,7 +20,8 @@ from tenantry.testing.users import make_user
 from tenantry.users.actions import DeleteUserAction
 from tenantry.users.model import UserData, UserRole, UserStatus
 
-from .conftest import Give, MakeRole, May, explained, holders, permissions_of
+from .conftest import Give, MakeRole, May, explained, holders
+from .test_user_permissions import permissions_of
 
 pytestmark = pytest.mark.anyio
 

@@ -7,14 +7,21 @@ import pytest
 
 from tenantry.app import App
 from tenantry.errors import InvalidInput
+from tenantry.grants.actions import GetPermissionsAction
+from tenantry.grants.permissions import UserPermissions
 from tenantry.kernel.action import acting_as
 from tenantry.privileges.model import Privilege
 from tenantry.tenants.actions import SuspendTenantAction
 from tenantry.users.model import UserData
 
-from .conftest import Give, MakeRole, permissions_of
+from .conftest import Give, MakeRole
 
 pytestmark = pytest.mark.anyio
+
+
+async def permissions_of(tenantry: App, user: str) -> UserPermissions:
+    action = GetPermissionsAction(user=user)
+    return (await tenantry.grants.get_permissions.wait_for_complete(action)).data
 
 
 async def test_all_that_a_user_may_is_a_set(
