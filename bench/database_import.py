@@ -57,7 +57,7 @@ def statements(number: int, *, quick: bool) -> Iterator[str]:
 async def measure(folder: Path, effort: Effort, console: Console) -> list[Result]:
     """Each round with accounts of its own, which are gone from the server after it."""
     names = ("bare statements", "database.propose", "making it", "making it again: nothing to do")
-    contestants = [Contestant(name, _nothing) for name in names]
+    contestants = [Contestant(name) for name in names]
     with EmbeddedPostgres(folder / "postgres") as server:
         boss = await asyncpg.connect(server.dsn(SUPERUSER, "postgres"))
         await boss.execute(f"create database {NAME}")
@@ -116,7 +116,3 @@ async def proposed(app: App) -> DatabaseProposal:
 def counts_of(made: ImportedDatabase) -> tuple[int, int, int, int]:
     """How much was made that was not there."""
     return len(made.users), len(made.roles), made.memberships, made.grants
-
-
-async def _nothing() -> None:
-    """What is measured here is not called again and again, but once a round."""

@@ -108,7 +108,7 @@ async def on_server(
         "notice that one user lost one table",
         "meanwhile, the longest that others waited for a turn",
     )
-    contestants = [Contestant(name, _nothing) for name in names]
+    contestants = [Contestant(name) for name in names]
     for number in range(FEW_ROUNDS if effort.quick else ROUNDS):
         console.print(f"{server.kind}: round {number + 1}", style="dim")
         wanted = world(UUID(int=1000 + number), users, tables)
@@ -214,7 +214,3 @@ async def mariadb(folder: Path, stack: AsyncExitStack, tables: int) -> Server:
     address = Address(str(server.socket), None, NAME, "root")
     connector = connector_to(DatabaseKind.MARIADB, address, None, deadline=300)
     return Server("MariaDB", connector, run, "revoke select, insert, update on t0 from {}")
-
-
-async def _nothing() -> None:
-    """What is measured here is not called again and again, but once a round."""

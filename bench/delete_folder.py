@@ -47,11 +47,11 @@ async def measure(folder: Path, effort: Effort, console: Console) -> list[Result
     async def adapter(folder_id: UUID) -> None:
         await storage.delete_folder(HOST, folder_id)
 
-    reference = Contestant(f"rm -rf, {files:,} files", _nothing)
+    reference = Contestant(f"rm -rf, {files:,} files")
     turns = [
         (reference, rm),
-        (Contestant("rm -rf, and on the disk", _nothing), rm_and_sync),
-        (Contestant("delete_folder", _nothing), adapter),
+        (Contestant("rm -rf, and on the disk"), rm_and_sync),
+        (Contestant("delete_folder"), adapter),
     ]
     rounds = FEW_ROUNDS if effort.quick else ROUNDS
     for number in range(rounds):
@@ -91,7 +91,3 @@ def sync(directory: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
-
-
-async def _nothing() -> None:
-    """The contestants are timed here, because each needs a tree first."""

@@ -79,9 +79,9 @@ async def measure(folder: Path, effort: Effort, console: Console) -> list[Result
 async def on_server(app: App, server: Server, user_id: UUID, times: int) -> list[Result]:
     """The contestants on one server; each round is one grant and its end, bare and by Tenantry."""
     name = await prepared(app, server, user_id)
-    reference = Contestant(f"{server.kind.value}: bare GRANT or REVOKE, until it is seen", _nothing)
-    grant = Contestant("a grant, from its commit", _nothing, goal=GOAL)
-    revoke = Contestant("a revocation, from its commit", _nothing, goal=GOAL)
+    reference = Contestant(f"{server.kind.value}: bare GRANT or REVOKE, until it is seen")
+    grant = Contestant("a grant, from its commit", goal=GOAL)
+    revoke = Contestant("a revocation, from its commit", goal=GOAL)
     said = {"principal": "ada", "permissions": ["SELECT"], "database": server.kind.value}
     for _ in range(times):
         began = time.perf_counter()
@@ -164,7 +164,3 @@ def mariadb(folder: Path, stack: AsyncExitStack) -> Server:
         say,
         "show grants for '{}'@'%'",
     )
-
-
-async def _nothing() -> None:
-    """What is measured here is not called again and again, but once a round."""

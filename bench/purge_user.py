@@ -49,11 +49,11 @@ async def measure(folder: Path, effort: Effort, console: Console) -> list[Result
 
         turns: list[tuple[Contestant, Purge]] = [
             (
-                Contestant(f"rm -rf and TERM, {files:,} files, {sessions} processes", _nothing),
+                Contestant(f"rm -rf and TERM, {files:,} files, {sessions} processes"),
                 _bare,
             ),
-            (Contestant("rm -rf and TERM, and on the disk", _nothing), _bare_and_sync),
-            (Contestant("user.purge", _nothing), purge),
+            (Contestant("rm -rf and TERM, and on the disk"), _bare_and_sync),
+            (Contestant("user.purge"), purge),
         ]
         for number in range(rounds):
             console.print(f"round {number + 1} of {rounds}", style="dim")
@@ -125,7 +125,3 @@ async def _bare_and_sync(folder: Path, files: int, sessions: int) -> float:
     begun = time.perf_counter()
     await anyio.to_thread.run_sync(sync, folder.parent)
     return taken + time.perf_counter() - begun
-
-
-async def _nothing() -> None:
-    """The contestants are timed here, because each needs something to end first."""

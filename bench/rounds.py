@@ -23,12 +23,19 @@ class Effort:
     rounds: int = 15
 
 
+async def _nothing() -> None:
+    """What is not called again and again, but timed once a round."""
+
+
 @dataclass
 class Contestant:
-    """Something to be done again and again; ``at_once`` of it at the same time."""
+    """Something to be done again and again; ``at_once`` of it at the same time.
+
+    Without a call its times are put in from outside.
+    """
 
     name: str
-    call: Call
+    call: Call = _nothing
     at_once: int = 1
     goal: str = ""
     by_round: list[list[float]] = field(default_factory=list)
