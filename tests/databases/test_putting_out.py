@@ -29,17 +29,23 @@ from tenantry.users.actions import (
 )
 from tenantry.users.model import UserData, UserModifier, UserStatus
 from tests.conftest import Trail
+from tests.connectors.shop import Line
 from tests.databases.conftest import Somewhere
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_revocation_puts_out_who_is_in_and_the_audit_says_how_many(
-    somewhere: Somewhere, ada: UserData, trail: Trail
-) -> None:
+@pytest.fixture
+async def line(somewhere: Somewhere, ada: UserData) -> Line:
+    """Ada is in, and may read the goods."""
     await somewhere.give(ada, "SELECT")
     await somewhere.apply()
-    line = await somewhere.come_in(ada)
+    return await somewhere.come_in(ada)
+
+
+async def test_a_revocation_puts_out_who_is_in_and_the_audit_says_how_many(
+    somewhere: Somewhere, line: Line, trail: Trail
+) -> None:
     revoke = RevokeAccessAction(principal="ada", database="shop")
     await somewhere.tenantry.grants.revoke_access.wait_for_complete(revoke)
     await somewhere.follow()
@@ -107,12 +113,9 @@ async def done_and_followed(somewhere: Somewhere, action: Action[Any]) -> Any:
 
 
 async def test_the_receipt_of_a_purge_says_when_a_server_has_put_out_whom(
-    somewhere: Somewhere, ada: UserData, clock: ShiftedClock
+    somewhere: Somewhere, line: Line, clock: ShiftedClock
 ) -> None:
     await make_user(somewhere.tenantry, "ben")
-    await somewhere.give(ada, "SELECT")
-    await somewhere.apply()
-    line = await somewhere.come_in(ada)
     preview = await somewhere.tenantry.run(PreviewPurgeAction(user="ada"))
     assert preview.data.steps["managed_databases"] == {"shut": [], "pending": ["shop"]}
     before = clock.now()
@@ -202,11 +205,8 @@ def _lost_there(_: object, session: object, names: Sequence[str]) -> Counter[str
 
 
 async def test_a_server_out_of_reach_is_tried_again_and_never_called_done(
-    somewhere: Somewhere, ada: UserData, clock: ShiftedClock
+    somewhere: Somewhere, line: Line, clock: ShiftedClock
 ) -> None:
-    await somewhere.give(ada, "SELECT")
-    await somewhere.apply()
-    line = await somewhere.come_in(ada)
     somewhere.cut()
     lock = LockAccountAction(user="ada", reason="left")
     await somewhere.tenantry.locks.lock_account.wait_for_complete(lock)
