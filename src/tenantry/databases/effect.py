@@ -1,8 +1,9 @@
 """Whether the server of a database enforces by now what is decided here about one user."""
 
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
+
+import msgspec
 
 from tenantry.databases.enforcement_repository import EnforcementRepository
 from tenantry.databases.refusals import refusals_in, why_refused
@@ -39,15 +40,6 @@ BEHIND = frozenset({EnforcementState.PENDING, EnforcementState.FAILED})
 """The server does not know yet of all that was decided."""
 
 
-class Followed(NamedTuple):
-    """How far a server is with a user, and how many open connections it ended last, and when."""
-
-    state: EnforcementState
-    since: datetime | None
-    connections_ended: int
-    ended_at: datetime | None
-
-
 class ServerEffects:
     """Tells how far the servers are; for everybody who may know of the database."""
 
@@ -55,16 +47,15 @@ class ServerEffects:
         self._enforcement = enforcement_repository
         self._clock = clock
 
-    async def followed(self, tx: Transaction, user_id: UUID, database: str) -> Followed | None:
+    async def followed(
+        self, tx: Transaction, user_id: UUID, database: str
+    ) -> ServerEnforcement | None:
         """How far the server is with what was decided about a user; None where it does not follow.
 
         Whoever asks must be allowed to know.
         """
         row = await tx.fetchrow(FIND, database, user_id, self._clock.now())
-        if row is None or not row["enforced"]:
-            return None
-        state, since, _ = _state(row, None)
-        return Followed(state, since, row["connections"] or 0, row["ended_at"])
+        return _told(database, row, None) if row is not None and row["enforced"] else None
 
     async def of(
         self,
@@ -92,16 +83,9 @@ class ServerEffects:
         if row is None or not row["enforced"]:
             return ServerEnforcement(database=database, state=EnforcementState.NOT_MANAGED)
         refusal = await self._refusal(tx, row, user_id, privilege, on) if allowed else None
-        state, since, error = _state(row, refusal)
+        told = _told(database, row, refusal)
         with_error = in_sight and scope.user_id is None
-        return ServerEnforcement(
-            database=database,
-            state=state,
-            since=since,
-            error=error if with_error else None,
-            connections_ended=row["connections"] or 0,
-            ended_at=row["ended_at"],
-        )
+        return told if with_error else msgspec.structs.replace(told, error=None)
 
     async def _refusal(
         self, tx: Transaction, row: Row, user_id: UUID, privilege: Privilege, on: DatabaseObject
@@ -113,6 +97,18 @@ class ServerEffects:
         holdings = await self._enforcement.holdings_of(tx, row["id"], on.database, user_id)
         wanted = wanted_state(holdings, self._clock.now())
         return why_refused(user_id, privilege, on, wanted, refusals)
+
+
+def _told(database: str, row: Row, refusal: str | None) -> ServerEnforcement:
+    state, since, error = _state(row, refusal)
+    return ServerEnforcement(
+        database=database,
+        state=state,
+        since=since,
+        error=error,
+        connections_ended=row["connections"] or 0,
+        ended_at=row["ended_at"],
+    )
 
 
 def _state(row: Row, refusal: str | None) -> tuple[EnforcementState, datetime | None, str | None]:

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import msgspec
 
-from tenantry.databases.effect import BEHIND, Followed, ServerEffects
+from tenantry.databases.effect import BEHIND, ServerEffects
 from tenantry.databases.enforcement_repository import EnforcementRepository
 from tenantry.databases.wanted import wanted_state
-from tenantry.grants.model import EnforcementState
+from tenantry.grants.model import EnforcementState, ServerEnforcement
 from tenantry.kernel.action import SYSTEM, acting_as
 from tenantry.kernel.clock import Clock
 from tenantry.kernel.transaction import Database, Transaction
@@ -77,13 +77,13 @@ class DatabasePurge:
                 found.append(name)
         return found
 
-    async def _looked_at(self, user_id: UUID, names: Sequence[str]) -> dict[str, Followed]:
+    async def _looked_at(self, user_id: UUID, names: Sequence[str]) -> dict[str, ServerEnforcement]:
         async with self._database.autocommit() as tx:
             found = {name: await self._effects.followed(tx, user_id, name) for name in names}
         return {name: one for name, one in found.items() if one is not None}
 
 
-def _outcome(found: Mapping[str, Followed]) -> Outcome:
+def _outcome(found: Mapping[str, ServerEnforcement]) -> Outcome:
     """Which servers have shut the account, and when, and where that is still to be done."""
     shut = [
         {
