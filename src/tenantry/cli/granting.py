@@ -93,27 +93,22 @@ def explain(
     Without a table the question is about the whole schema or database, without a database about
     everything.
     """
-    from tenantry.cli.output import show
-
     action = ExplainAction(
         user=user, permission=permission, database=database, schema=schema, table=table
     )
     found = session.run(action).data
-    if (current().output or "table") != "table":
-        show(current(), found, Explanation)
-        return
-    _draw(drawn(found))
+    if not _shown_as_data(found, Explanation):
+        _draw(drawn(found))
 
 
 @click.command("effective", cls=Plain)
 @click.argument("user")
 def effective(user: str) -> None:
     """Show what USER may do now, and how: by direct grants, by roles and what these inherit."""
-    from tenantry.cli.output import note, show
+    from tenantry.cli.output import note
 
     found = session.run(GetPermissionsAction(user=user)).data
-    if (current().output or "table") != "table":
-        show(current(), found, UserPermissions)
+    if _shown_as_data(found, UserPermissions):
         return
     _draw(permissions_drawn(found))
     if found.beyond:
@@ -144,7 +139,7 @@ def what_if(
 
     What is not named of the role stays as it is.
     """
-    from tenantry.cli.output import note, show
+    from tenantry.cli.output import note
 
     if databases and every_database:
         raise click.UsageError("--databases and --every-database exclude each other.")
@@ -157,8 +152,7 @@ def what_if(
         role=role, change=change, domain_name=domain_name, limit=limit, cursor=cursor
     )
     found = session.run(action)
-    if (current().output or "table") != "table":
-        show(current(), found, Page[RoleEffect])
+    if _shown_as_data(found, Page[RoleEffect]):
         return
     for effect in found.items:
         _draw(effect_drawn(effect))
@@ -262,6 +256,16 @@ def _way(path: AccessPath) -> Branch:
     for role in reversed(path.roles):
         branch = Branch(f"role {role}", [branch])
     return branch
+
+
+def _shown_as_data(found: object, answer_type: object) -> bool:
+    """Whether programs are to read it; then it is shown, and not to be drawn."""
+    from tenantry.cli.output import show
+
+    is_data = (current().output or "table") != "table"
+    if is_data:
+        show(current(), found, answer_type)
+    return is_data
 
 
 def _draw(branch: Branch) -> None:

@@ -72,7 +72,7 @@ def show_record(invocation: Invocation, record: Record) -> None:
     for name, rows in values:
         if _is_table(rows):
             say(f"\n{name}:")
-            _show_rows(invocation, rows, type(rows[0]))
+            _show_rows(invocation, rows)
 
 
 def _values(name: str, value: Any) -> Iterator[tuple[str, Any]]:  # Any: fields of any type
@@ -91,12 +91,13 @@ def _is_table(value: Any) -> bool:  # Any: a field of any type
     return isinstance(value, list) and bool(value) and isinstance(value[0], Record | dict)
 
 
-def _show_rows(invocation: Invocation, rows: Sequence[Any], item: Any) -> None:
+def _show_rows(invocation: Invocation, rows: Sequence[Any]) -> None:
     """Any: records or dictionaries that are all of one type."""
+    item = type(rows[0])
     if item is dict:
         columns, taken = tuple(rows[0]), [[row[name] for name in rows[0]] for row in rows]
     else:
-        columns = _COLUMNS.get(getattr(item, "__name__", ""), fields_of(item))
+        columns = _COLUMNS.get(item.__name__, fields_of(item))
         taken = [[getattr(row, name) for name in columns] for row in rows]
     show_table(invocation, columns, [[human(value) for value in row] for row in taken])
 
@@ -141,7 +142,7 @@ def _show_page(invocation: Invocation, kind: str, page: Page[Any], item: Any) ->
     if kind == "json":
         say(safe.shown_json(_pretty(page)))
     elif kind == "table":
-        _show_rows(invocation, page.items, item) if page.items else note("Nothing was found.")
+        _show_rows(invocation, page.items) if page.items else note("Nothing was found.")
     else:
         _write(WRITERS[kind](sys.stdout, fields_of(item)), page.items)
     if page.next_cursor is not None and kind != "json":

@@ -12,6 +12,8 @@ from tenantry.users.model import is_uuid
 from tenantry.users.names import login_key
 
 _FIRST = UUID(int=0)
+Ways = tuple[Statement, Statement]
+"""To walk through all memberships, and to ask role by role."""
 MANY_ROLES = 100
 """Members of so many roles are met soon among all memberships; to ask each role takes longer."""
 
@@ -63,12 +65,9 @@ class HolderRepository:
         """Users who hold one of these roles, or a grant that covers the object, by id."""
         arguments: list[object] = [[privilege, Privilege.ALL], on.database, on.schema, on.table]
         arguments += [list(role_ids), after or _FIRST, limit]
-        if scope.tenant_id is None:
-            ways = queries.CANDIDATES_WALKED, queries.CANDIDATES
-        else:
-            ways = queries.CANDIDATES_OF_TENANT_WALKED, queries.CANDIDATES_OF_TENANT
-            arguments.append(scope.tenant_id)
-        return await _found(tx, *ways, len(role_ids), arguments)
+        everywhere = queries.CANDIDATES_WALKED, queries.CANDIDATES
+        in_tenant = queries.CANDIDATES_OF_TENANT_WALKED, queries.CANDIDATES_OF_TENANT
+        return await _found(tx, scope, everywhere, in_tenant, len(role_ids), arguments)
 
     async def members(
         self,
@@ -80,12 +79,9 @@ class HolderRepository:
     ) -> list[UUID]:
         """Users who hold one of these roles, by id."""
         arguments: list[object] = [list(role_ids), after or _FIRST, limit]
-        if scope.tenant_id is None:
-            ways = queries.MEMBERS_WALKED, queries.MEMBERS
-        else:
-            ways = queries.MEMBERS_OF_TENANT_WALKED, queries.MEMBERS_OF_TENANT
-            arguments.append(scope.tenant_id)
-        return await _found(tx, *ways, len(role_ids), arguments)
+        everywhere = queries.MEMBERS_WALKED, queries.MEMBERS
+        in_tenant = queries.MEMBERS_OF_TENANT_WALKED, queries.MEMBERS_OF_TENANT
+        return await _found(tx, scope, everywhere, in_tenant, len(role_ids), arguments)
 
     async def described(self, tx: Transaction, user_ids: Sequence[UUID]) -> list[Holder]:
         """These users, by id, without those who have gone meanwhile."""
@@ -97,9 +93,18 @@ class HolderRepository:
 
 
 async def _found(
-    tx: Transaction, walked: Statement, by_role: Statement, roles: int, arguments: Sequence[object]
+    tx: Transaction,
+    scope: Scope,
+    everywhere: Ways,
+    in_tenant: Ways,
+    roles: int,
+    arguments: list[object],
 ) -> list[UUID]:
-    """Users by id, in the way that is the shorter one for so many roles."""
+    """Users by id, those in sight, in the way that is the shorter one for so many roles."""
+    walked, by_role = everywhere
+    if scope.tenant_id is not None:
+        walked, by_role = in_tenant
+        arguments = [*arguments, scope.tenant_id]
     rows = await tx.fetch(walked, *arguments) if roles > MANY_ROLES else ()
     if not (rows and rows[0]["is_whole"]):
         rows = await tx.fetch(by_role, *arguments)
